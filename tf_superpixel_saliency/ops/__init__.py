@@ -1,0 +1,1 @@
+"""Pure functions on tensors; the lowest level, importing nothing else of ours."""

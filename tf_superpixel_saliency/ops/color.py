@@ -1,0 +1,44 @@
+"""Colour conversion in TensorFlow operations."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+# sRGB to CIE XYZ, and the D65 white point of the 2° observer (IEC 61966-2-1, CIE
+# 15): the same figures as scikit-image's, so that the super-pixels agree.
+_XYZ_FROM_RGB = (
+    (0.412453, 0.357580, 0.180423),
+    (0.212671, 0.715160, 0.072169),
+    (0.019334, 0.119193, 0.950227),
+)
+_WHITE_D65 = (0.95047, 1.0, 1.08883)
+
+
+def rgb_to_lab(images: tf.Tensor, dtype=None) -> tf.Tensor:
+    """sRGB to CIE L*a*b* under D65, as `skimage.color.rgb2lab`.
+
+    Args:
+        images: (..., 3) float, in [0, 1].
+        dtype: type to compute in; that of `images` unless given. float64 keeps the
+            rounding below float32's own, which super-pixel ties can feel.
+
+    Returns:
+        (..., 3) of that type: L* in [0, 100], a* and b* some −128…127.
+    """
+    rgb = tf.cast(images, dtype or images.dtype)
+    linear = tf.where(
+        rgb > 0.04045,
+        tf.pow((tf.maximum(rgb, 0.04045) + 0.055) / 1.055, 2.4),
+        rgb / 12.92,
+    )
+    matrix = tf.constant(_XYZ_FROM_RGB, rgb.dtype) / tf.constant(
+        _WHITE_D65, rgb.dtype
+    )[:, None]
+    # Three products rather than a matmul: XLA and oneDNN then round alike.
+    xyz = tf.stack(
+        [tf.reduce_sum(linear * matrix[row], axis=-1) for row in range(3)], axis=-1
+    )
+    cube_root = tf.pow(tf.maximum(xyz, 0.008856), 1.0 / 3.0)
+    f = tf.where(xyz > 0.008856, cube_root, 7.787 * xyz + 16.0 / 116.0)
+    x, y, z = tf.unstack(f, axis=-1)
+    return tf.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)

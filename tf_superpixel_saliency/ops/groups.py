@@ -1,0 +1,129 @@
+"""Groups of pixels: numbering them, counting them, and the mean inside each.
+
+The paper's κ(x) (eq. 3) is `group_mean`: it averages a map inside every group and
+writes the mean back to the group's pixels. Groups never cross images: every
+function here works on a batch whose images have groups of their own.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def _offset_labels(segments: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Labels unique over the batch, (N·H·W,), and how many there can be, N·H·W.
+
+    The count is a product of shapes and never a maximum + 1, which XLA can't take.
+    """
+    shape = tf.shape(segments)
+    pixels = shape[1] * shape[2]
+    offsets = tf.range(shape[0])[:, None, None] * pixels
+    return tf.reshape(segments + offsets, [-1]), shape[0] * pixels
+
+
+def relabel(segments: tf.Tensor) -> tf.Tensor:
+    """Number groups 0…p−1 in raster order of their first pixels.
+
+    Args:
+        segments: (N, H, W) int32, labels in 0…H·W−1 in any numbering.
+
+    Returns:
+        (N, H, W) int32: the same partition, numbered in raster order.
+    """
+    shape = tf.shape(segments)
+    pixels = shape[1] * shape[2]
+    labels, count = _offset_labels(segments)
+    position = tf.range(count)
+    first = tf.math.unsorted_segment_min(position, labels, count)
+    first_of_pixel = tf.gather(first, labels)
+    is_first = tf.cast(tf.equal(first_of_pixel, position), tf.int32)
+    rank = tf.cumsum(tf.reshape(is_first, [shape[0], pixels]), axis=1) - 1
+    numbered = tf.gather(tf.reshape(rank, [-1]), first_of_pixel)
+    return tf.reshape(numbered, shape)
+
+
+def compress_labels(labels: tf.Tensor) -> tf.Tensor:
+    """Number groups 0…p−1 in raster order, whatever the labels are.
+
+    Sorts the labels, so that any integers will do (`tf.unique` has no fixed output
+    shape, which XLA needs). `relabel` is faster where labels are below H·W.
+
+    Args:
+        labels: (N, H, W) integers of any size and sign.
+
+    Returns:
+        (N, H, W) int32: the same partition, numbered in raster order.
+    """
+    shape = tf.shape(labels)
+    pixels = shape[1] * shape[2]
+    flat = tf.reshape(labels, [shape[0], pixels])
+    order = tf.argsort(flat, axis=1, stable=True)
+    ordered = tf.gather(flat, order, axis=1, batch_dims=1)
+    change = tf.not_equal(ordered[:, 1:], ordered[:, :-1])
+    rank = tf.pad(tf.cumsum(tf.cast(change, tf.int32), axis=1), [[0, 0], [1, 0]])
+    # The inverse permutation by a second sort: a scatter would be serial on XLA.
+    inverse = tf.argsort(order, axis=1)
+    ranked = tf.gather(rank, inverse, axis=1, batch_dims=1)
+    return relabel(tf.reshape(ranked, shape))
+
+
+def count_groups(segments: tf.Tensor) -> tf.Tensor:
+    """Number of groups p of each image.
+
+    Args:
+        segments: (N, H, W) int32, labels in 0…p−1, each in use.
+
+    Returns:
+        (N,) int32.
+    """
+    return tf.reduce_max(segments, axis=[1, 2]) + 1
+
+
+def group_mean(maps: tf.Tensor, segments: tf.Tensor) -> tf.Tensor:
+    """The mean of a map inside every group, written back to the pixels: κ(x)·map.
+
+    Paper, eq. 3: κ(x)_{ij} = 1/|S_k| where pixels i and j are both in S_k, else 0.
+    A group is a (super-pixel, channel) pair, so channels are averaged apart.
+
+    Args:
+        maps: (N, H, W, C) float.
+        segments: (N, H, W) int32, labels in 0…H·W−1.
+
+    Returns:
+        (N, H, W, C) of the type of `maps`, constant inside every group.
+    """
+    shape = tf.shape(maps)
+    labels, count = _offset_labels(segments)
+    # Summed in float64: a float32 sum over an image-sized group loses 1e-5.
+    values = tf.cast(tf.reshape(maps, [-1, shape[3]]), tf.float64)
+    means = tf.math.unsorted_segment_mean(values, labels, count)
+    means = tf.cast(means, maps.dtype)
+    return tf.ensure_shape(
+        tf.reshape(tf.gather(means, labels), shape), maps.shape
+    )
+
+
+def spread_indicators(
+    indicators: tf.Tensor, segments: tf.Tensor
+) -> tf.Tensor:
+    """A·W·g: each group's indicator over its number of pixels, at its pixels.
+
+    Paper, §3.2: A is the pixel-to-group incidence and W = diag(1/|S_k|).
+
+    Args:
+        indicators: (N, p, C) float, one a (super-pixel, channel) pair, or (N, p),
+            shared by the channels. p is at least the number of groups.
+        segments: (N, H, W) int32, labels in 0…p−1.
+
+    Returns:
+        (N, H, W, C), or (N, H, W, 1) for shared channels.
+    """
+    if indicators.shape.rank == 2:
+        indicators = indicators[..., None]
+    labels, count = _offset_labels(segments)
+    sizes = tf.math.unsorted_segment_sum(
+        tf.ones_like(labels, indicators.dtype), labels, count
+    )
+    size_of_pixel = tf.reshape(tf.gather(sizes, labels), tf.shape(segments))
+    perturbation = tf.gather(indicators, segments, axis=1, batch_dims=1)
+    return perturbation / size_of_pixel[..., None]

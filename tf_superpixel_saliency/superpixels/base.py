@@ -1,0 +1,97 @@
+"""What every super-pixel layer shares: input, output and the export's question."""
+
+from __future__ import annotations
+
+import abc
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_superpixel_saliency.ops import groups
+
+
+class SuperpixelLayer(keras.layers.Layer, abc.ABC):
+    """Base of the layers that partition images: `images -> segments`.
+
+    A subclass writes `segment`, which gets float32 images scaled to [0, 1] and
+    returns labels of any numbering below H·W; this class checks and scales the
+    images before and numbers the groups after.
+
+    Args:
+        value_range: (low, high) of the images, scaled to [0, 1] before segmenting,
+            as Keras' preprocessing layers say it.
+        **kwargs: `name` and the like, for `keras.layers.Layer`.
+
+    Input shape:
+        (N, H, W, C) float or integer, any C of at least 1, in `value_range`.
+
+    Output shape:
+        (N, H, W) int32, labels 0…p−1 in raster order of first appearance.
+    """
+
+    # True for layers that leave the graph: they can't be exported nor compiled.
+    on_host = False
+
+    def __init__(self, value_range=(0, 255), **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        # Autocast would round images to the half precision of a mixed policy
+        # before they are segmented.
+        kwargs.setdefault("autocast", False)
+        super().__init__(**kwargs)
+        self.value_range = _checked_range(value_range, type(self).__name__)
+        self.supports_jit = not self.on_host
+        self.built = True
+
+    @abc.abstractmethod
+    def segment(self, images: tf.Tensor) -> tf.Tensor:
+        """Partition images that are in [0, 1].
+
+        Args:
+            images: (N, H, W, C) float32.
+
+        Returns:
+            (N, H, W) int32, labels in 0…H·W−1 in any numbering.
+        """
+
+    def call(self, images):
+        """Segment a batch: (N, H, W, C) → (N, H, W) int32."""
+        images = tf.convert_to_tensor(images)
+        if images.shape.rank != 4:
+            raise ValueError(
+                f"{type(self).__name__} takes a batch of images of shape "
+                f"(N, H, W, C), but got shape {tuple(images.shape)}. Add the axis "
+                "that is missing, as in images[None] for one image."
+            )
+        low, high = self.value_range
+        scaled = tf.cast(images, tf.float32)
+        if (low, high) != (0.0, 1.0):
+            # A division, not a product with the reciprocal: it then rounds as
+            # NumPy's x / 255 does, on which scikit-image's labels depend.
+            scaled = (scaled - low) / tf.constant(high - low, tf.float32)
+        segments = groups.relabel(tf.stop_gradient(self.segment(scaled)))
+        return tf.ensure_shape(segments, images.shape[:3])
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[:3])
+
+    def compute_output_spec(self, images):
+        return keras.KerasTensor(self.compute_output_shape(images.shape), "int32")
+
+    def get_config(self):
+        config = super().get_config()
+        config["value_range"] = self.value_range
+        return config
+
+
+def _checked_range(value_range, name):
+    try:
+        low, high = (float(bound) for bound in value_range)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(
+            f"{name}: value_range must be two finite numbers, the lower first, such "
+            f"as (0, 255) or (0, 1), but got {value_range!r}."
+        )
+    return low, high
