@@ -31,9 +31,10 @@ def rgb_to_lab(images: tf.Tensor, dtype=None) -> tf.Tensor:
         tf.pow((tf.maximum(rgb, 0.04045) + 0.055) / 1.055, 2.4),
         rgb / 12.92,
     )
-    matrix = tf.constant(_XYZ_FROM_RGB, rgb.dtype) / tf.constant(
-        _WHITE_D65, rgb.dtype
-    )[:, None]
+    matrix = (
+        tf.constant(_XYZ_FROM_RGB, rgb.dtype)
+        / tf.constant(_WHITE_D65, rgb.dtype)[:, None]
+    )
     # Three products rather than a matmul: XLA and oneDNN then round alike.
     xyz = tf.stack(
         [tf.reduce_sum(linear * matrix[row], axis=-1) for row in range(3)], axis=-1

@@ -98,14 +98,10 @@ def group_mean(maps: tf.Tensor, segments: tf.Tensor) -> tf.Tensor:
     values = tf.cast(tf.reshape(maps, [-1, shape[3]]), tf.float64)
     means = tf.math.unsorted_segment_mean(values, labels, count)
     means = tf.cast(means, maps.dtype)
-    return tf.ensure_shape(
-        tf.reshape(tf.gather(means, labels), shape), maps.shape
-    )
+    return tf.ensure_shape(tf.reshape(tf.gather(means, labels), shape), maps.shape)
 
 
-def spread_indicators(
-    indicators: tf.Tensor, segments: tf.Tensor
-) -> tf.Tensor:
+def spread_indicators(indicators: tf.Tensor, segments: tf.Tensor) -> tf.Tensor:
     """A·W·g: each group's indicator over its number of pixels, at its pixels.
 
     Paper, §3.2: A is the pixel-to-group incidence and W = diag(1/|S_k|).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import warnings
 
 import keras
 import numpy as np
@@ -71,6 +72,32 @@ class SuperpixelLayer(keras.layers.Layer, abc.ABC):
             scaled = (scaled - low) / tf.constant(high - low, tf.float32)
         segments = groups.relabel(tf.stop_gradient(self.segment(scaled)))
         return tf.ensure_shape(segments, images.shape[:3])
+
+    def check_range(self, images):
+        """Refuse images outside of `value_range`, which would be partitioned wrongly.
+
+        Args:
+            images: (N, H, W, C) float32, outside of any graph.
+
+        Raises:
+            ValueError: a value is outside of `value_range`.
+        """
+        low, high = self.value_range
+        found = float(tf.reduce_min(images)), float(tf.reduce_max(images))
+        slack = 1e-3 * (high - low)  # resampling overshoots a little
+        if found[0] < low - slack or found[1] > high + slack:
+            raise ValueError(
+                f"{type(self).__name__} takes images in value_range={self.value_range}"
+                f", but got values from {found[0]:g} to {found[1]:g}. Pass the range "
+                "of your images, as in value_range=(-1, 1), or scale them."
+            )
+        if (low, high) == (0.0, 255.0) and 0 < found[1] <= 1:
+            warnings.warn(
+                f"The images' values end at {found[1]:g}, which is nearly black in "
+                f"value_range={self.value_range}. If they are in [0, 1], say so: "
+                f"{type(self).__name__}(value_range=(0, 1)).",
+                stacklevel=4,
+            )
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape[:3])

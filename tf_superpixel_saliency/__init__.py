@@ -1,0 +1,54 @@
+"""Stable super-pixel saliency maps for Keras image classifiers.
+
+    import tf_superpixel_saliency as tss
+
+    explainer = tss.SmoothGrad(model, superpixels=tss.Quickshift())
+    out = explainer(images)
+    out["heatmaps"], out["segments"], out["targets"], out["scores"]
+
+An explainer is a `keras.Model` and a super-pixel partition a `keras.layers.Layer`,
+both written in TensorFlow operations. The method is that of Gong et al., 'A
+Super-pixel-based Approach to the Stable Interpretation of Neural Networks', BMVC 2024.
+"""
+
+from tf_superpixel_saliency.requirements import check_backend
+
+check_backend()
+
+from tf_superpixel_saliency import demo, plots  # noqa: E402
+from tf_superpixel_saliency.explainers import (  # noqa: E402
+    IntegratedGradients,
+    SimpleGradient,
+    SmoothGrad,
+    SparsifiedSmoothGrad,
+)
+from tf_superpixel_saliency.layers import GroupIndicator, GroupMean  # noqa: E402
+from tf_superpixel_saliency.mapping import group_map  # noqa: E402
+from tf_superpixel_saliency.superpixels import (  # noqa: E402
+    SLIC,
+    CompactWatershed,
+    Felzenszwalb,
+    Quickshift,
+    RandomPartition,
+    SquareGrid,
+)
+from tf_superpixel_saliency.version import __version__  # noqa: E402
+
+__all__ = [
+    "SLIC",
+    "CompactWatershed",
+    "Felzenszwalb",
+    "GroupIndicator",
+    "GroupMean",
+    "IntegratedGradients",
+    "Quickshift",
+    "RandomPartition",
+    "SimpleGradient",
+    "SmoothGrad",
+    "SparsifiedSmoothGrad",
+    "SquareGrid",
+    "__version__",
+    "demo",
+    "group_map",
+    "plots",
+]

@@ -1,0 +1,17 @@
+"""Explainers: `keras.Model`s from images to saliency maps, one file a method."""
+
+from tf_superpixel_saliency.explainers.base import Explainer
+from tf_superpixel_saliency.explainers.integrated_gradients import IntegratedGradients
+from tf_superpixel_saliency.explainers.simple_gradient import SimpleGradient
+from tf_superpixel_saliency.explainers.smooth_grad import SmoothGrad
+from tf_superpixel_saliency.explainers.sparsified_smooth_grad import (
+    SparsifiedSmoothGrad,
+)
+
+__all__ = [
+    "Explainer",
+    "IntegratedGradients",
+    "SimpleGradient",
+    "SmoothGrad",
+    "SparsifiedSmoothGrad",
+]

@@ -1,0 +1,149 @@
+"""What methods share that evaluate the gradient at many points near an image."""
+
+from __future__ import annotations
+
+import abc
+
+import tensorflow as tf
+
+from tf_superpixel_saliency.explainers.base import PARTITIONS, Attribution, Explainer
+from tf_superpixel_saliency.ops import checks, filters, groups
+from tf_superpixel_saliency.ops.sampling import sum_over_samples
+
+
+class SampledExplainer(Explainer, abc.ABC):
+    """Base of the methods that add up gradients at `num_points` points of an image.
+
+    Args:
+        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`.
+        num_points: number of gradients an image.
+        partition: "static" segments the clean image once; "dynamic" segments every
+            point anew and groups its gradient by that before adding up (§3.2).
+        dynamic_sigma: Gaussian smoothing in pixels of what "dynamic" segments, after
+            clipping to the super-pixels' `value_range`. Unsmoothed noise shatters
+            Quickshift into tens of thousands of groups.
+        chunk_size: points that go through the network at once, over the batch (but
+            at least one of each image): memory is flat in `num_points`.
+
+    The call's outputs have, beside those of `Explainer`, for "dynamic": `num_groups`
+    (N,) float32, the mean number of groups of the points' partitions. `segments` are
+    the clean image's.
+    """
+
+    def __init__(
+        self,
+        model,
+        superpixels=None,
+        *,
+        num_points,
+        partition,
+        dynamic_sigma,
+        chunk_size,
+        **kwargs,
+    ):
+        super().__init__(model, superpixels, **kwargs)
+        self.partition = checks.checked_choice("partition", partition, PARTITIONS)
+        if partition == "dynamic" and superpixels is None:
+            raise ValueError(
+                'partition="dynamic" segments every point anew and needs '
+                "superpixels=<a super-pixel layer>, but got None."
+            )
+        self.dynamic_sigma = checks.checked_number("dynamic_sigma", dynamic_sigma, 0)
+        self.chunk_size = checks.checked_count("chunk_size", chunk_size)
+        self._num_points = num_points
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether every point is segmented anew."""
+        return self.partition == "dynamic"
+
+    def add_up(self, images, targets, segments, points, contribution, extras=0):
+        """Σ over the points of a contribution, in chunks.
+
+        Args:
+            images: (N, H, W, C) float32.
+            targets: (N,) int32, resolved.
+            segments: (N, H, W) int32 of the clean images, or None.
+            points: numbers (k,) int32 → (k, N, H, W, C) float32, the points.
+            contribution: (gradients (k·N, H, W, C), numbers (k,), segments of these
+                rows or None) → maps like the gradients and a tuple of `extras`
+                further values, each (k·N,).
+            extras: how many further values there are.
+
+        Returns:
+            The sums: (N, H, W, C), then `extras` of (N,), then for "dynamic" the
+            number of groups (N,).
+        """
+        batch = tf.shape(images)[0]
+        row = tf.zeros_like(images[:, 0, 0, 0])
+
+        def add(numbers, weights):
+            count = tf.shape(numbers)[0]
+            rows = _rows(points(numbers), images)
+            repeated = tf.tile(targets, [count])
+            gradients, _ = self._scorer.gradient(rows, repeated)
+            row_segments, further = self._row_segments(rows, segments, count)
+            maps, values = contribution(gradients, numbers, row_segments)
+            if self.is_dynamic:
+                maps = groups.group_mean(maps, row_segments)
+            return tuple(
+                _weighted_sum(weights, value, batch)
+                for value in (maps, *values, *further)
+            )
+
+        further = 1 if self.is_dynamic else 0
+        zeros = (tf.zeros_like(images),) + (row,) * (extras + further)
+        return sum_over_samples(add, zeros, self._num_points, batch, self.chunk_size)
+
+    def _row_segments(self, rows, segments, count):
+        if segments is None:
+            return None, ()
+        if not self.is_dynamic:
+            return tf.tile(segments, [count, 1, 1]), ()
+        low, high = self.superpixels.value_range
+        seen = tf.clip_by_value(rows, low, high)
+        seen = filters.gaussian_filter(seen, self.dynamic_sigma)
+        segments = self.superpixels(tf.stop_gradient(seen))
+        return segments, (tf.cast(groups.count_groups(segments), tf.float32),)
+
+    def attribution(self, maps, score, extras, num_groups=()) -> Attribution:
+        """The result, with the mean number of groups where it was counted."""
+        if self.is_dynamic:
+            extras["num_groups"] = num_groups[0] / self._num_points
+        return Attribution(maps, self.is_dynamic, score, extras)
+
+    def call(self, images, targets=None, segments=None):
+        if self.is_dynamic and (
+            segments is not None or (isinstance(images, dict) and "segments" in images)
+        ):
+            raise ValueError(
+                'partition="dynamic" segments every point by `superpixels`, so that '
+                '`segments` of your own have no place. Use partition="static".'
+            )
+        return super().call(images, targets, segments)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "partition": self.partition,
+            "dynamic_sigma": self.dynamic_sigma,
+            "chunk_size": self.chunk_size,
+        }
+
+
+def _rows(points, images):
+    """(k, N, H, W, C) → (k·N, H, W, C), static sizes kept."""
+    rows = tf.reshape(points, tf.concat([[-1], tf.shape(images)[1:]], axis=0))
+    return tf.ensure_shape(rows, [None, *images.shape[1:]])
+
+
+def _weighted_sum(weights, values, batch):
+    """Σ over the points: (k,), (k·N, …) → (N, …).
+
+    A product and a sum, no matmul, which GPUs may round to 10 bits (TF32).
+    """
+    ones = [1] * (values.shape.rank - 1)
+    spread = tf.reshape(tf.repeat(weights, batch), [-1, *ones])
+    count = tf.shape(weights)[0]
+    shape = tf.concat([[count, batch], tf.shape(values)[1:]], axis=0)
+    return tf.reduce_sum(tf.reshape(spread * values, shape), axis=0)

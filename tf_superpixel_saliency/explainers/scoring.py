@@ -1,0 +1,117 @@
+"""The score f_c(x) of a model: what an explainer differentiates."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tf_superpixel_saliency.explainers import classifier
+from tf_superpixel_saliency.ops import gradients, scores
+from tf_superpixel_saliency.ops.scores import Score
+
+SCORES = ("probability", "logit")
+MODEL_OUTPUTS = ("auto", "probability", "logit")
+
+
+class Scorer:
+    """A model's score and its gradient.
+
+    Args:
+        model: what `classifier.as_function` takes.
+        score: "probability", "logit", or a callable (outputs, targets) → (N,).
+        model_output: what the model returns; "auto" finds it out.
+    """
+
+    def __init__(self, model, score, model_output):
+        if not callable(score) and score not in SCORES:
+            raise ValueError(
+                f"score must be one of {SCORES} or a callable (outputs, targets) → "
+                f"(N,), but got {score!r}."
+            )
+        if model_output not in MODEL_OUTPUTS:
+            raise ValueError(
+                f"model_output must be one of {MODEL_OUTPUTS}, but got "
+                f"{model_output!r}."
+            )
+        classifier.check_input_dtype(model)
+        self.score = score
+        self.model_output = model_output
+        self.half = classifier.uses_float16(model)
+        self._function = classifier.as_function(model)
+
+    def evaluate(self, images: tf.Tensor, targets: tf.Tensor) -> Score:
+        """The score at `images` (N, H, W, C) for `targets` (N,), −1: predicted."""
+        outputs = self._function(images)
+        if callable(self.score):
+            return self._custom(outputs, targets)
+        if outputs.shape.rank != 2:
+            raise ValueError(
+                "The model must return one row of class scores an image, shape (N, "
+                f"classes), but it returns {tuple(outputs.shape)}. Pass "
+                "score=<callable (outputs, targets) → (N,)> to say what is explained, "
+                "as for segmentation or regression."
+            )
+        activation = scores.find_activation(outputs)
+        kind = self._output_kind(activation)
+        targets = scores.resolve_targets(outputs, targets)
+        if self.score == "logit":
+            return self._logit(outputs, targets, kind, activation)
+        return self._probability(outputs, targets, kind, activation)
+
+    def gradient(self, images, targets) -> tuple[tf.Tensor, Score]:
+        """∇_x of the score at `images`, (N, H, W, C) float32, and the score."""
+        return gradients.input_gradient(
+            lambda x: self.evaluate(x, targets), images, self.half
+        )
+
+    def _custom(self, outputs, targets):
+        if outputs.shape.rank == 2:
+            targets = scores.resolve_targets(outputs, targets)
+        value = tf.convert_to_tensor(self.score(outputs, targets))
+        if value.shape.rank != 1:
+            raise ValueError(
+                "score must return one number an image, shape (N,), but returned "
+                f"{tuple(value.shape)} for outputs {tuple(outputs.shape)}."
+            )
+        return scores.plain_score(value, outputs, targets)
+
+    def _output_kind(self, activation):
+        if self.model_output != "auto":
+            return self.model_output
+        if activation.kind in ("softmax", "sigmoid"):
+            return "probability"
+        if activation.kind == "linear":
+            return "logit"
+        raise ValueError(
+            "Can't tell whether the model returns probabilities or logits: its last "
+            "operation is no softmax, sigmoid or linear layer that can be seen. Say "
+            'so with model_output="probability" or model_output="logit".'
+        )
+
+    def _probability(self, outputs, targets, kind, activation):
+        if kind == "logit":
+            if outputs.shape[-1] == 1:
+                raise ValueError(
+                    "The model returns one logit, whose softmax is always 1. Pass "
+                    'score="logit", or a model that ends in a sigmoid.'
+                )
+            return scores.softmax_score(outputs, outputs, targets)
+        if activation.logits is not None and activation.kind == "softmax":
+            return scores.softmax_score(activation.logits, outputs, targets)
+        if activation.logits is not None and activation.kind == "sigmoid":
+            return scores.sigmoid_score(activation.logits, outputs, targets)
+        return scores.plain_score(scores.pick(outputs, targets), outputs, targets)
+
+    def _logit(self, outputs, targets, kind, activation):
+        if kind == "probability":
+            if activation.kind == "linear" or activation.logits is None:
+                raise ValueError(
+                    'score="logit" needs the values before the softmax, which are out '
+                    "of reach in this model. Pass a model that ends in logits, or "
+                    'score="probability".'
+                )
+            outputs_or_logits = activation.logits
+        else:
+            outputs_or_logits = outputs
+        return scores.plain_score(
+            scores.pick(outputs_or_logits, targets), outputs, targets
+        )
