@@ -80,11 +80,10 @@ def export(explainer, path, image_shape, verbose=False):
             lambda images, targets: explainer.call(images, targets),
             input_signature=signature,
         )
-        sink = contextlib.nullcontext()
-        if not verbose:
-            sink = contextlib.redirect_stdout(open(os.devnull, "w"))  # noqa: SIM115
-        with sink:
-            archive.write_out(path)
+        with open(os.devnull, "w") as sink:
+            quiet = contextlib.redirect_stdout(sink)
+            with contextlib.nullcontext() if verbose else quiet:
+                archive.write_out(path)
 
 
 def refuse_host_layers(explainer):

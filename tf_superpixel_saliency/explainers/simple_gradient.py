@@ -27,7 +27,8 @@ class SimpleGradient(Explainer):
     ... ])
     >>> explainer = SimpleGradient(model, score="logit")
     >>> out = explainer(np.zeros((1, 2, 2, 1)), targets=[2])
-    >>> np.allclose(out["maps"][0, ..., 0].numpy().ravel(), model.get_weights()[0][:, 2])
+    >>> weights = model.get_weights()[0][:, 2]
+    >>> np.allclose(out["maps"][0, ..., 0].numpy().ravel(), weights)
     True
     """
 

@@ -1,0 +1,195 @@
+"""An explainer seen from outside of the graph: calls, `predict`, XLA or not."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_superpixel_saliency.explainers import classifier, inputs
+from tf_superpixel_saliency.ops import checks
+
+
+class CompiledModel(keras.Model):
+    """A `keras.Model` whose direct call is checked on the host and then compiled.
+
+    Keras runs a bare `__call__` eagerly, which takes some fifty times as long for
+    twenty noise samples. Here it goes through one `tf.function` for each image size.
+    A subclass has `model`, `superpixels` and `call(images, targets, segments)`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._direct = _DirectCalls()
+        self._auto_jit = True
+
+    def __call__(self, images, targets=None, segments=None, **kwargs):
+        images, targets, segments = inputs.unpack(images, targets, segments)
+        if inputs.is_symbolic(images, targets, segments):
+            given = {"targets": targets, "segments": segments}
+            given = {key: value for key, value in given.items() if value is not None}
+            return super().__call__(images, **given, **kwargs)
+        checked = self._checked(images, targets, segments)
+        if self.run_eagerly:
+            return super().__call__(**checked)
+        out = self._direct.function(self, checked)(*checked.values())
+        warn_about_status(out["status"].numpy())
+        return out
+
+    def _checked(self, images, targets, segments) -> dict:
+        images = checks.checked_images(images, classifier.input_shape(self.model))
+        if self.superpixels is not None and segments is None:
+            self.superpixels.check_range(images)
+        targets = checks.checked_targets(targets, len(images), self._num_classes())
+        checked = {"images": images, "targets": tf.constant(targets)}
+        if segments is not None:
+            segments = checks.checked_segments(segments, images.shape)
+            checked["segments"] = tf.constant(segments)
+        return checked
+
+    def _num_classes(self):
+        try:
+            shape = self.model.output_shape
+        except (AttributeError, ValueError, RuntimeError):
+            return None
+        return shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None
+
+    def predict(
+        self,
+        x,
+        batch_size=None,
+        verbose="auto",
+        steps=None,
+        callbacks=None,
+        targets=None,
+        segments=None,
+    ):
+        """`keras.Model.predict` over arrays or a dataset: NumPy outputs.
+
+        Args:
+            x: images (N, H, W, C), a dictionary of "images", "targets" and
+                "segments", or a `tf.data.Dataset` (or `PyDataset`, generator) of
+                batches of either.
+            batch_size, verbose, steps, callbacks: as in Keras.
+            targets, segments: as at a direct call, where `x` is an array.
+
+        Returns:
+            A dictionary of arrays. All outputs stay in memory: for more than fits,
+            use `explain_batches`.
+
+        Raises:
+            ValueError: as at a direct call; a dataset of (x, y) pairs.
+        """
+        if not inputs.is_array(x):
+            x = inputs.check_source(x)
+            out = super().predict(x, verbose=verbose, steps=steps, callbacks=callbacks)
+            warn_about_status(out["status"])
+            return out
+        checked = self._checked(*inputs.unpack(x, targets, segments))
+        arrays = {key: value.numpy() for key, value in checked.items()}
+        count = len(arrays["images"])
+        batch_size = batch_size or 32
+        padding = -count % min(batch_size, count) if self.jit_compile else 0
+        if padding:  # XLA compiles once a shape: fill the last batch
+            rows = np.arange(count + padding) % count
+            arrays = {key: value[rows] for key, value in arrays.items()}
+        out = super().predict(
+            arrays,
+            batch_size=batch_size,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+        )
+        out = {key: value[:count] for key, value in out.items()}
+        warn_about_status(out["status"])
+        return out
+
+    def explain_batches(self, data, batch_size=32):
+        """Explain batch by batch, for data of any size: memory stays flat.
+
+        Args:
+            data: as `x` of `predict`, or any iterable of batches.
+            batch_size: for arrays; a dataset brings its own.
+
+        Yields:
+            The dictionary of outputs of each batch, as NumPy arrays.
+        """
+        for batch in inputs.batches(data, batch_size):
+            yield {key: value.numpy() for key, value in self(**batch).items()}
+
+    def compile(self, *args, jit_compile="auto", **kwargs):
+        """As `keras.Model.compile`; `jit_compile=True` compiles the maps with XLA.
+
+        "auto" does so where a GPU is. On a CPU XLA makes the gradient of convolutions
+        many times slower, so it is never the default there.
+        """
+        self._auto_jit = jit_compile == "auto"
+        super().compile(*args, jit_compile=jit_compile, **kwargs)
+        self._direct = _DirectCalls()
+
+    @property
+    def jit_compile(self):
+        """Whether XLA compiles the explanation, at a call as under `predict`."""
+        if self._auto_jit:
+            return bool(tf.config.list_physical_devices("GPU")) and (
+                not tf.distribute.has_strategy() and self._all_layers_support_jit()
+            )
+        return self._jit_compile
+
+    @jit_compile.setter
+    def jit_compile(self, value):
+        if value and not self._auto_jit and not self._all_layers_support_jit():
+            warnings.warn(
+                "jit_compile=True is left aside: a layer runs on the host or does not "
+                "support XLA.",
+                stacklevel=2,
+            )
+            value = False
+        self._jit_compile = value
+
+    def _all_layers_support_jit(self):
+        return all(layer.supports_jit for layer in self._flatten_layers())
+
+
+class _DirectCalls:
+    """One `tf.function` for each image size: one trace whatever the batch."""
+
+    def __init__(self):
+        self._functions = {}
+        self._lock = threading.Lock()
+
+    def function(self, explainer, checked):
+        size = tuple(checked["images"].shape[1:])
+        key = (size, "segments" in checked)
+        with self._lock:
+            if key not in self._functions:
+                self._functions[key] = self._build(explainer, *key)
+            return self._functions[key]
+
+    @staticmethod
+    def _build(explainer, size, with_segments):
+        signature = [
+            tf.TensorSpec((None, *size), tf.float32, name="images"),
+            tf.TensorSpec((None,), tf.int32, name="targets"),
+        ]
+        if with_segments:
+            signature.append(tf.TensorSpec((None, *size[:2]), tf.int32, "segments"))
+        return tf.function(
+            explainer.call,
+            input_signature=signature,
+            jit_compile=True if explainer.jit_compile else None,
+        )
+
+
+def warn_about_status(status):
+    """Warn of images whose maps are not to be trusted, with their number and why."""
+    for flag, text in checks.STATUS_TEXTS.items():
+        count = int(np.count_nonzero(np.asarray(status) & flag))
+        if count:
+            warnings.warn(
+                f"{count} of {len(status)} images: {text}. See the output `status`.",
+                stacklevel=3,
+            )
