@@ -6,6 +6,7 @@ import numpy as np
 
 from tf_superpixel_saliency.plots import canvas
 
+_SIZE = 6.5  # points
 _ANGLES = np.arange(16) * (np.pi / 8)
 
 
@@ -18,12 +19,16 @@ def add_ranks(ax, masks) -> None:
     """
     if not masks:
         return
-    sizes = [_badge_size(ax, masks[0].shape, str(i + 1)) for i in range(len(masks))]
-    for rank, (center, anchor) in enumerate(places(masks, sizes), start=1):
+    scale = _pixels_per_point(ax, masks[0].shape)
+    sizes = [
+        ((0.62 * len(str(rank)) + 0.6) * _SIZE * scale, 1.45 * _SIZE * scale)
+        for rank in range(1, len(masks) + 1)
+    ]
+    for rank, (center, anchor) in enumerate(places(masks, sizes, scale), start=1):
         _draw(ax, str(rank), center, anchor)
 
 
-def places(masks, sizes) -> list[tuple[np.ndarray, np.ndarray | None]]:
+def places(masks, sizes, scale=1.0) -> list[tuple[np.ndarray, np.ndarray | None]]:
     """A centre (x, y) for each badge, and the end of its line, if it needs one.
 
     A badge that fits in its group stands there. The others stand as near as they can
@@ -32,9 +37,10 @@ def places(masks, sizes) -> list[tuple[np.ndarray, np.ndarray | None]]:
     Args:
         masks: list of (H, W) bool, in the order of their ranks.
         sizes: list of (width, height) of the badges, in image pixels.
+        scale: image pixels a point, in which the outlines' width is measured.
     """
-    # A pixel of air around the groups keeps their outlines free.
-    covered = _Sums(_grown(np.any(masks, axis=0)))
+    # Air around the groups keeps their outlines free.
+    covered = _Sums(_grown(np.any(masks, axis=0), round(2 * scale)))
     taken, found = [], []
     for mask, size in zip(masks, sizes):
         middle = _middle(mask)
@@ -42,26 +48,28 @@ def places(masks, sizes) -> list[tuple[np.ndarray, np.ndarray | None]]:
         anchor = None
         if center is None:
             center = _beside(covered, size, middle, taken)
-            anchor = _anchor(mask, center)
+            anchor = _anchor(mask, center, 0.5 + scale)
         taken.append((center, size))
         found.append((center, anchor))
     return found
 
 
-def _grown(mask) -> np.ndarray:
-    """The mask and its neighbours up to two pixels away."""
-    padded = np.pad(mask, 2)
-    height, width = mask.shape
-    shifts = [(i, j) for i in range(5) for j in range(5)]
-    return np.any([padded[i : i + height, j : j + width] for i, j in shifts], axis=0)
+def _grown(mask, by: int) -> np.ndarray:
+    """The mask and its neighbours up to some pixels away."""
+    for axis in (0, 1):
+        length = mask.shape[axis]
+        padded = np.pad(mask, [(by, by) if axis == a else (0, 0) for a in (0, 1)])
+        shifts = [
+            np.take(padded, range(i, i + length), axis) for i in range(2 * by + 1)
+        ]
+        mask = np.any(shifts, axis=0)
+    return mask
 
 
-def _badge_size(ax, shape, text) -> tuple[float, float]:
-    """(width, height) of a badge in image pixels, from the size of the Axes."""
+def _pixels_per_point(ax, shape) -> float:
+    """Image pixels a point, from the size of the Axes."""
     width, height = canvas.inches(ax) * 72
-    points = max(min(width / shape[1], height / shape[0]), 1e-6)
-    letters = (0.62 * len(text) + 0.6) * canvas.BADGE_SIZE
-    return letters / points, 1.45 * canvas.BADGE_SIZE / points
+    return 1.0 / max(min(width / shape[1], height / shape[0]), 1e-6)
 
 
 def _middle(mask) -> np.ndarray:
@@ -72,14 +80,14 @@ def _middle(mask) -> np.ndarray:
     return np.array([columns[nearest], rows[nearest]], dtype=np.float64)
 
 
-def _anchor(mask, center) -> np.ndarray:
+def _anchor(mask, center, gap) -> np.ndarray:
     """Where a badge's line ends: just before the group, which it mustn't cover."""
     rows, columns = np.nonzero(mask)
     pixels = np.stack([columns, rows], axis=-1)
     distance = np.linalg.norm(pixels - center, axis=1)
     nearest = pixels[np.argmin(distance)]
-    gap = min(1.5 / max(distance.min(), 1e-6), 1.0)
-    return nearest + gap * (center - nearest)
+    share = min(gap / max(distance.min(), 1e-6), 1.0)
+    return nearest + share * (center - nearest)
 
 
 def _inside(mask, size, middle, taken):
@@ -160,7 +168,7 @@ def _draw(ax, text, center, anchor):
         *center,
         text,
         color="white",
-        fontsize=canvas.BADGE_SIZE,
+        fontsize=_SIZE,
         fontweight="bold",
         ha="center",
         va="center_baseline",

@@ -13,7 +13,7 @@ import numpy as np
 DPI = 160
 PANEL = 448  # screen pixels of a panel's longer side, some 2.8 inches
 _ALONE = 672  # the same for a picture that has a figure to itself
-TITLE_SIZE, LABEL_SIZE, BADGE_SIZE = 10.0, 8.0, 6.5  # points
+TITLE_SIZE, LABEL_SIZE = 10.0, 8.0  # points
 _MARGIN = 12
 
 
