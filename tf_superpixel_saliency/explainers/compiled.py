@@ -33,9 +33,13 @@ class CompiledModel(keras.Model):
             given = {key: value for key, value in given.items() if value is not None}
             return super().__call__(images, **given, **kwargs)
         checked = self._checked(images, targets, segments)
+        return self._explain(checked)
+
+    def _explain(self, tensors) -> dict:
         if self.run_eagerly:
-            return super().__call__(**checked)
-        out = self._direct.function(self, checked)(*checked.values())
+            out = super().__call__(**tensors)
+        else:
+            out = self._direct.function(self, tensors)(*tensors.values())
         warn_about_status(out["status"].numpy())
         return out
 
@@ -116,9 +120,15 @@ class CompiledModel(keras.Model):
 
         Yields:
             The dictionary of outputs of each batch, as NumPy arrays.
+
+        Raises:
+            ValueError: as `predict`: a bad image raises where `data` is an array, and
+                has its `status` where it comes from a dataset.
         """
+        prepare = self._checked if inputs.is_array(data) else inputs.as_tensors
         for batch in inputs.batches(data, batch_size):
-            yield {key: value.numpy() for key, value in self(**batch).items()}
+            out = self._explain(prepare(**batch))
+            yield {key: value.numpy() for key, value in out.items()}
 
     def compile(self, *args, jit_compile="auto", **kwargs):
         """As `keras.Model.compile`; `jit_compile=True` compiles the maps with XLA.

@@ -71,8 +71,14 @@ def check_source(data):
         if first is None:
             raise ValueError("The generator gave no batch of images.")
         _check_element(first, "generator")
-        return itertools.chain([first], data)
+        return _joined(first, data)
     return data
+
+
+def _joined(first, rest):
+    # Keras takes no itertools.chain, and tuples alone out of a generator.
+    for element in itertools.chain([first], rest):
+        yield element if isinstance(element, (tuple, list)) else (element,)
 
 
 def _check_element(element, what):
@@ -81,20 +87,29 @@ def _check_element(element, what):
     if isinstance(element, (tuple, list)):
         (element,) = element
     images, _, _ = unpack(element)
-    rank = len(images.shape) if images.shape is not None else None
+    shape = images.shape if hasattr(images, "shape") else np.shape(images)
+    rank = shape.rank if isinstance(shape, tf.TensorShape) else len(shape)
     if rank is not None and rank != 4:
         raise ValueError(
             f"The {what} must give batches of images of shape (N, H, W, C), but gives "
-            f"{tuple(images.shape)}."
+            f"{tuple(shape)}."
             + (" Batch it with dataset.batch(32)." if rank == 3 else "")
         )
+
+
+def _elements(data):
+    if not isinstance(data, keras.utils.PyDataset):
+        return data
+    count = data.num_batches  # a PyDataset doesn't say where it ends by itself
+    return (data[i] for i in (itertools.count() if count is None else range(count)))
 
 
 def batches(data, batch_size: int) -> Iterator[dict]:
     """Batches {"images", "targets", "segments"} from arrays or a source of batches."""
     if not is_array(data):
-        for element in check_source(data):
-            if isinstance(element, (tuple, list)) and len(element) == 1:
+        for element in _elements(check_source(data)):
+            _check_element(element, "iterable")
+            if isinstance(element, (tuple, list)):
                 (element,) = element
             images, targets, segments = unpack(element)
             yield {"images": images, "targets": targets, "segments": segments}
@@ -113,3 +128,21 @@ def batches(data, batch_size: int) -> Iterator[dict]:
             if segments is None or np.ndim(segments) == 2
             else segments[rows],
         }
+
+
+def as_tensors(images, targets=None, segments=None) -> dict:
+    """A dataset's batch as an explainer's graph takes it; `status` tells what is wrong.
+
+    Args:
+        images: (N, H, W, C) numbers.
+        targets: None, one integer or (N,).
+        segments: None, (H, W) or (N, H, W) integers.
+    """
+    images = tf.cast(images, tf.float32)
+    count = tf.shape(images)[:1]
+    targets = -1 if targets is None else tf.cast(targets, tf.int32)
+    tensors = {"images": images, "targets": tf.broadcast_to(targets, count)}
+    if segments is not None:
+        segments = tf.cast(segments, tf.int32)
+        tensors["segments"] = tf.broadcast_to(segments, tf.shape(images)[:3])
+    return tensors
