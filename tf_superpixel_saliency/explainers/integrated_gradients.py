@@ -100,16 +100,14 @@ class IntegratedGradients(SampledExplainer):
         difference = images - start
         start_score = self._scorer.evaluate(start, score.targets)
         nodes, weights = self._nodes(start, difference, score.targets)
-        last = self.num_steps - 1
 
         def points(numbers):
-            alphas = tf.gather(nodes, tf.minimum(numbers, last))
+            alphas = tf.gather(nodes, numbers)
             return start + alphas[:, :, None, None, None] * difference
 
         def contribution(gradients, numbers, row_segments):
             del row_segments
-            share = tf.gather(weights, tf.minimum(numbers, last))
-            share = tf.reshape(share, [-1, 1, 1, 1])
+            share = tf.reshape(tf.gather(weights, numbers), [-1, 1, 1, 1])
             rows = tf.tile(difference, [tf.shape(numbers)[0], 1, 1, 1])
             return share * rows * gradients, ()
 

@@ -78,6 +78,9 @@ class SampledExplainer(Explainer, abc.ABC):
         row = tf.zeros_like(images[:, 0, 0, 0])
 
         def add(numbers, weights):
+            # What fills the last chunk is its last point again: a point of its own
+            # could be NaN, which a weight of 0 does not take away.
+            numbers = tf.minimum(numbers, self._num_points - 1)
             count = tf.shape(numbers)[0]
             rows = _rows(points(numbers), images)
             repeated = tf.tile(targets, [count])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.base import Attribution
 from tf_superpixel_saliency.explainers.smooth_grad import SmoothGrad
@@ -82,7 +84,9 @@ class SparsifiedSmoothGrad(SmoothGrad):
             if group_first and row_segments is not None:
                 gradients = groups.group_mean(gradients, row_segments)
             kept, share = sparsify(gradients, self.top_fraction, saturation)
-            return kept, (share,)
+            # NaN is among the highest or not as its bits say: it must stay seen.
+            finite = checks.all_finite(gradients)
+            return tf.where(finite[:, None, None, None], kept, np.nan), (share,)
 
         total, share, *num_groups = self.add_up(
             images, score.targets, segments, self.noisy_points(images), contribution, 1

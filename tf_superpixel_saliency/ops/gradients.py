@@ -45,5 +45,7 @@ def input_gradient(
             "and so does a model whose Input has an integer dtype. Pass the part of "
             "the model behind that step."
         )
+    # Host code in the model, as tf.py_function, loses the shape.
+    gradient = tf.ensure_shape(gradient, images.shape)
     factor = tf.cast(score.factor, tf.float32) / scale
     return tf.cast(gradient, tf.float32) * factor[:, None, None, None], score
