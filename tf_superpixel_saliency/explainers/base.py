@@ -26,7 +26,7 @@ class Attribution(NamedTuple):
         maps: (N, H, W, C) float32.
         grouped: whether the maps are grouped already.
         score: the score at the clean images.
-        extras: further outputs, each (N, …).
+        extras: further outputs, each (N,) float32.
     """
 
     maps: tf.Tensor
@@ -63,7 +63,8 @@ class Explainer(CompiledModel, abc.ABC):
         `heatmaps` (N, H, W), Σ over channels of |maps|, not scaled; `segments`
         (N, H, W) int32, 0…p−1 in raster order; `targets` (N,) int32; `scores` (N,),
         f_c(x); `status` (N,) int32, 0 or a sum of the flags of `ops.checks`. Images
-        that can't be explained (NaN pixels, class out of range) have NaN maps.
+        that can't be explained (NaN pixels, class out of range) have NaN maps and
+        scores.
 
     Raises:
         ValueError, TypeError: at a direct call, or `predict` on arrays: see
@@ -117,14 +118,15 @@ class Explainer(CompiledModel, abc.ABC):
         if segments is not None and not result.grouped:
             maps = groups.group_mean(maps, segments)
         maps = tf.where(usable[:, None, None, None], maps, np.nan)
+        # These were made with black pixels, or of another class: no numbers to show.
+        values = {"scores": result.score.value, **result.extras}
         return {
             "maps": maps,
             "heatmaps": reductions.sum_absolute(maps),
             "segments": _pixels(images) if segments is None else segments,
             "targets": result.score.targets,
-            "scores": result.score.value,
             "status": status,
-            **result.extras,
+            **{key: tf.where(usable, value, np.nan) for key, value in values.items()},
         }
 
     def _partition(self, images, segments):
@@ -175,16 +177,25 @@ class Explainer(CompiledModel, abc.ABC):
         saving.check_serializable(self)
         super().save(filepath, overwrite=overwrite, **kwargs)
 
-    def export(self, filepath, **kwargs):
+    def export(self, filepath, image_shape=None, verbose=False):
         """Export the whole explanation as a SavedModel, super-pixels included.
 
         Its endpoint `serve` takes `images` (N, H, W, C) float32 and `targets` (N,)
         int32, −1 for the predicted class, and needs none of this package.
 
+        Args:
+            filepath: folder to make.
+            image_shape: (H, W, C) of the images, None where a size stays free; that
+                of the model's input unless given. Subclassed models and functions
+                don't tell it.
+            verbose: print the endpoint's signature, as Keras does.
+
         Raises:
-            ValueError: the super-pixels run on the host, or `filepath` exists.
+            ValueError: the super-pixels or the model call Python on the host, or
+                `filepath` exists.
         """
-        saving.export(self, filepath, classifier.input_shape(self.model), **kwargs)
+        shape = image_shape or classifier.input_shape(self.model)
+        saving.export(self, filepath, shape, verbose)
 
 
 def _standardized(images, targets):

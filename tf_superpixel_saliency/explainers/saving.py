@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import shutil
 
 import keras
 import tensorflow as tf
@@ -21,10 +23,9 @@ def check_serializable(explainer):
     reason = None
     if not isinstance(explainer.model, keras.Model):
         reason = f"its model is no Keras model but {type(explainer.model).__name__}"
-    elif not _is_known(type(explainer.model)):
+    elif unknown := _unknown_class(explainer):
         reason = (
-            f"its model's class {type(explainer.model).__name__} is not registered "
-            "with keras.saving.register_keras_serializable"
+            f"{unknown} is not registered with keras.saving.register_keras_serializable"
         )
     elif callable(explainer.score) and not _is_known(explainer.score):
         reason = "its score is a function that is not registered with Keras"
@@ -41,11 +42,36 @@ def check_serializable(explainer):
         )
 
 
+# Their layers hold others in their configuration, by class.
+_PLAIN_PACKAGES = ("keras", "tf_superpixel_saliency")
+
+
+def _unknown_class(layer):
+    """Name of the first class in a layer's configuration that Keras doesn't know.
+
+    Keras finds a class that isn't registered as long as its module is there, and
+    fails in the process that has it under another name or not at all. A registered
+    class builds its own layers and may hold any.
+    """
+    if not _is_known(type(layer)):
+        return type(layer).__name__
+    if _package(type(layer)) not in _PLAIN_PACKAGES:
+        return None
+    found = (_unknown_class(inner) for inner in layer._layers)
+    return next(filter(None, found), None)
+
+
 def _is_known(item):
-    if str(getattr(item, "__module__", "")).split(".")[0] == "keras":
+    if isinstance(item, type) and _package(item) in _PLAIN_PACKAGES:
         return True
+    if not hasattr(item, "__name__"):  # a partial function, an object with __call__
+        return False
     name = keras.saving.get_registered_name(item)
     return keras.saving.get_registered_object(name) is item
+
+
+def _package(item):
+    return str(getattr(item, "__module__", "")).split(".")[0]
 
 
 def export(explainer, path, image_shape, verbose=False):
@@ -58,8 +84,13 @@ def export(explainer, path, image_shape, verbose=False):
         verbose: print the endpoint's signature, as Keras does.
 
     Raises:
-        ValueError: the super-pixels run on the host, or `path` exists.
+        ValueError: the super-pixels or the model run on the host, or `path` exists.
     """
+    if len(image_shape) != 3:
+        raise ValueError(
+            "image_shape must be (H, W, C), None where a size stays free, but got "
+            f"{image_shape}."
+        )
     refuse_host_layers(explainer)
     path = os.fspath(path)
     if os.path.exists(path):
@@ -75,15 +106,25 @@ def export(explainer, path, image_shape, verbose=False):
         tf.TensorSpec((None,), tf.int32, name="targets"),
     ]
     with portable_graph():
-        archive.add_endpoint(
+        endpoint = archive.add_endpoint(
             "serve",
             lambda images, targets: explainer.call(images, targets),
             input_signature=signature,
         )
-        with open(os.devnull, "w") as sink:
+        refuse_host_operations(endpoint.get_concrete_function().graph)
+        with open(os.devnull, "w") as sink, _removed_on_error(path):
             quiet = contextlib.redirect_stdout(sink)
             with contextlib.nullcontext() if verbose else quiet:
                 archive.write_out(path)
+
+
+@contextlib.contextmanager
+def _removed_on_error(path):
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 def refuse_host_layers(explainer):
@@ -95,4 +136,17 @@ def refuse_host_layers(explainer):
                 "exported: the SavedModel would need this Python process. Use "
                 "Quickshift, SLIC or SquareGrid, which are in the graph, or pass "
                 "`segments` of your own."
+            )
+
+
+def refuse_host_operations(graph):
+    """Raise where a graph calls Python: its export would load and then fail."""
+    definition = graph.as_graph_def()
+    nodes = [definition.node, *(f.node_def for f in definition.library.function)]
+    for node in itertools.chain.from_iterable(nodes):
+        if node.op in ("PyFunc", "PyFuncStateless", "EagerPyFunc"):
+            raise ValueError(
+                f"The model calls Python on the host ({node.op} {node.name!r}) and "
+                "can't be exported: the SavedModel would need this Python process. "
+                "Write that step in TensorFlow operations."
             )
