@@ -11,9 +11,10 @@ both written in TensorFlow operations. The method is that of Gong et al., 'A
 Super-pixel-based Approach to the Stable Interpretation of Neural Networks', BMVC 2024.
 """
 
-from tf_superpixel_saliency.requirements import check_backend
+from tf_superpixel_saliency.requirements import check_backend, quieten_command
 
 check_backend()
+quieten_command()
 
 from tf_superpixel_saliency import demo, plots  # noqa: E402
 from tf_superpixel_saliency.explainers import (  # noqa: E402

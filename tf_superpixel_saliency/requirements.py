@@ -6,9 +6,39 @@ import importlib.metadata
 import json
 import os
 import pathlib
+import sys
 
 _OLDEST_TENSORFLOW = (2, 16)
 _OLDEST_KERAS = (3, 3)
+
+
+def quieten_command():
+    """Keep TensorFlow's greeting out of the command's own output.
+
+    Some of it is written by libraries while they are loaded, whatever the log level;
+    so TensorFlow is imported here with the error stream shut. Errors are Python's and
+    come through. Does nothing unless Python was started as the command.
+    """
+    program = os.path.basename(sys.argv[0]) if sys.argv else ""
+    started = sys.orig_argv[1:3]
+    if program.split(".")[0] != "superpixel-saliency" and started != [
+        "-m",
+        "tf_superpixel_saliency",
+    ]:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        import keras  # noqa: F401
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()  # the search for a GPU writes too
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def check_backend():

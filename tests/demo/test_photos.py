@@ -104,7 +104,7 @@ def test_photos_need_no_network(monkeypatch):
         raise AssertionError("something tried to reach the network")
 
     monkeypatch.setattr(socket, "socket", refuse)
-    names, images = demo.load_photos(48)
+    names, images = demo.load_photos(48, crop=True)
     assert names == ("chelsea", "coffee", "motorcycle", "rocket")
     assert images.dtype == np.float32
     np.testing.assert_array_equal(images[0], demo.prepare(data.chelsea(), 48))

@@ -8,7 +8,9 @@ import operator
 import numpy as np
 
 
-def load_photos(size: int = 224) -> tuple[tuple[str, ...], np.ndarray]:
+def load_photos(
+    size: int = 224, crop: bool = False
+) -> tuple[tuple[str, ...], np.ndarray]:
     """Load scikit-image's own photos, prepared for a classifier.
 
     Only photos inside scikit-image's wheel, so that nothing is fetched, and of
@@ -16,6 +18,8 @@ def load_photos(size: int = 224) -> tuple[tuple[str, ...], np.ndarray]:
 
     Args:
         size: side of the square photos, in pixels.
+        crop: whether to keep the central square; False squeezes the whole photo
+            into the square, which shows the classifier the whole cat.
 
     Returns:
         The names, and the photos, (N, size, size, 3) float32 in 0…255.
@@ -31,7 +35,7 @@ def load_photos(size: int = 224) -> tuple[tuple[str, ...], np.ndarray]:
         "motorcycle": data.stereo_motorcycle()[0],
         "rocket": data.rocket(),
     }
-    images = np.stack([prepare(photo, size) for photo in photos.values()])
+    images = np.stack([prepare(photo, size, crop) for photo in photos.values()])
     return tuple(photos), images
 
 

@@ -1,0 +1,1 @@
+"""The command `superpixel-saliency`: parsing and files, no arithmetic."""

@@ -1,0 +1,89 @@
+"""What the command explains photos with: a method with super-pixels and without."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf_superpixel_saliency import explainers, mapping
+from tf_superpixel_saliency.cli.errors import CommandError
+from tf_superpixel_saliency.superpixels import naming
+from tf_superpixel_saliency.version import __version__
+
+
+class Explanation:
+    """A method with super-pixels, and beside it the same method without.
+
+    Where averaging in groups is the method's last step, the pixel map is made once
+    and grouped; otherwise both are made.
+    """
+
+    def __init__(self, loaded, arguments):
+        value_range = tuple(arguments.value_range)
+        try:
+            self.superpixels = naming.from_text(
+                arguments.superpixels, value_range=value_range
+            )
+            common = {
+                "score": arguments.score,
+                "model_output": arguments.model_output,
+            }
+            method = getattr(explainers, arguments.method)
+            settings = {**common, **_method_settings(arguments)}
+            self.pixel = method(loaded.model, **settings)
+            self.grouped = None
+            if (
+                arguments.partition == "dynamic"
+                and arguments.method != "SimpleGradient"
+            ):
+                self.grouped = method(
+                    loaded.model, self.superpixels, partition="dynamic", **settings
+                )
+        except (TypeError, ValueError) as error:
+            raise CommandError(str(error)) from None
+        self.settings = {
+            "model": arguments.model,
+            "method": arguments.method,
+            "superpixels": type(self.superpixels).__name__,
+            "superpixel_settings": _plain_config(self.superpixels),
+            "partition": arguments.partition,
+            **settings,
+            "value_range": value_range,
+            "version": __version__,
+        }
+
+    def __call__(self, images, target) -> dict:
+        """Outputs of a batch as NumPy arrays, with "pixel_maps" among them."""
+        out = _arrays(self.pixel(images, targets=target))
+        pixel_maps = out["maps"]
+        if self.grouped is not None:
+            out = _arrays(self.grouped(images, targets=target))
+        else:
+            self.superpixels.check_range(images)
+            out["segments"] = self.superpixels(images).numpy()
+            out["maps"] = mapping.group_map(pixel_maps, out["segments"])
+            out["heatmaps"] = np.abs(out["maps"]).sum(axis=-1)
+        return {**out, "pixel_maps": pixel_maps}
+
+
+def _method_settings(arguments):
+    noise = {
+        "num_samples": arguments.num_samples,
+        "noise_level": arguments.noise_level,
+        "seed": arguments.seed,
+    }
+    return {
+        "SimpleGradient": {},
+        "SmoothGrad": noise,
+        "SparsifiedSmoothGrad": noise,
+        "IntegratedGradients": {"num_steps": arguments.num_steps},
+    }[arguments.method]
+
+
+def _plain_config(layer):
+    config = layer.get_config()
+    skipped = ("name", "trainable", "dtype", "value_range")
+    return {key: value for key, value in config.items() if key not in skipped}
+
+
+def _arrays(out):
+    return {key: value.numpy() for key, value in out.items()}

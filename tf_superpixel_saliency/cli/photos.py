@@ -1,0 +1,107 @@
+"""Finding and reading the photos that the command is given."""
+
+from __future__ import annotations
+
+import glob
+import pathlib
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+
+from tf_superpixel_saliency.cli.errors import CommandError
+from tf_superpixel_saliency.demo import prepare
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+# Pillow warns from here on and raises at twice as much; here both raise. A photo of
+# that size takes half a gigabyte as an array.
+MAX_PIXELS = 100_000_000
+
+
+def find_photos(paths) -> list[pathlib.Path]:
+    """Files from files, folders (searched through) and globs, each once, in order.
+
+    Raises:
+        CommandError: nothing was found under one of the names.
+    """
+    found: dict[pathlib.Path, None] = {}
+    for text in paths:
+        path = pathlib.Path(text)
+        if path.is_dir():
+            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            problem = f"the folder {text!r} holds no image ({', '.join(SUFFIXES)})"
+        elif path.exists():
+            files, problem = [path], ""
+        else:
+            names = sorted(glob.glob(text, recursive=True))
+            files = [pathlib.Path(name) for name in names]
+            files = [file for file in files if file.is_file()]
+            problem = f"there is no file, folder or match of {text!r}"
+        if not files:
+            raise CommandError(problem + ".")
+        found.update(dict.fromkeys(files))
+    return list(found)
+
+
+def result_names(files) -> Iterator[str]:
+    """A name for each file's results: its stem, numbered where two would be equal."""
+    used: set[str] = set()
+    for file in files:
+        name, number = file.stem, 1
+        while name.lower() in used:  # some file systems don't tell A from a
+            number += 1
+            name = f"{file.stem}-{number}"
+        used.add(name.lower())
+        yield name
+
+
+def read_photo(path, size: int, channels: int = 3, squeeze: bool = False) -> np.ndarray:
+    """Read, turn upright, crop to the central square and resize.
+
+    Returns:
+        (size, size, channels) float32 in 0…255.
+
+    Raises:
+        ValueError: not an image, truncated, or too large; the text says which.
+    """
+    # Pillow comes with matplotlib and with scikit-image, both of which need it.
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise ValueError(
+                        f"{image.width} × {image.height} pixels are more than the "
+                        f"{MAX_PIXELS:,} that are read"
+                    )
+                pixels = _rgb(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError:
+        raise ValueError("not an image, or of a format that isn't known") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ValueError(str(error)) from None
+    except (OSError, SyntaxError, EOFError, IndexError, TypeError) as error:
+        # What Pillow's decoders raise on files that are damaged in one way or another.
+        raise ValueError(f"can't be read: {error}") from None
+    photo = prepare(pixels, size, crop=not squeeze)
+    if channels == 1:  # ITU-R 601 luma, as Pillow's own conversion to gray
+        photo = photo @ np.float32([[0.299], [0.587], [0.114]])
+    return photo
+
+
+def _rgb(image):
+    """(H, W, 3) uint8: 16-bit gray scaled down, transparency laid over white."""
+    from PIL import Image
+
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.float64)
+        top = 65535.0 if values.max() > 255 else 255.0
+        gray = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
+        return np.repeat(gray[..., None], 3, axis=-1)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image.convert("RGB"))

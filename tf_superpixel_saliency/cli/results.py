@@ -1,0 +1,93 @@
+"""Writing one photo's results: each file whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+
+import numpy as np
+
+from tf_superpixel_saliency import plots
+from tf_superpixel_saliency.cli.errors import CommandError
+from tf_superpixel_saliency.ops import checks
+
+
+@contextlib.contextmanager
+def whole_file(path: pathlib.Path):
+    """A path to write to, moved to `path` at the end, removed where writing fails."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def output_folder(text: str) -> pathlib.Path:
+    """The folder for the results, made where it isn't there.
+
+    Raises:
+        CommandError: it can't be made or written to.
+    """
+    folder = pathlib.Path(text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(folder / "summary.jsonl") as path:
+            path.write_text("")
+    except OSError as error:
+        raise CommandError(f"can't write to --output {text!r}: {error}.") from None
+    return folder
+
+
+def write(folder, name, file, photo, one, explanation, names, arguments) -> dict:
+    """Write NAME.png and NAME.npz and append a line to summary.jsonl.
+
+    Args:
+        folder: where to.
+        name: of the files, without ending.
+        file: the photo's own name.
+        photo: (H, W, C) float32 in the explanation's value range.
+        one: one image's outputs: "maps", "heatmaps", "segments", "pixel_maps", …
+        explanation: what made them, an `Explanation`.
+        names: class index → name.
+        arguments: the command's: `top` and `percentile` are used.
+
+    Returns:
+        The summary's line.
+    """
+    label, score = names(int(one["targets"])), float(one["scores"])
+    top = getattr(arguments, "top", 10)
+    with whole_file(folder / f"{name}.png") as path:
+        figure = plots.new_figure()
+        plots.plot_explanation(
+            photo,
+            np.abs(one["pixel_maps"]).sum(axis=-1),
+            one["heatmaps"],
+            one["segments"],
+            f"{label}, {score:.2f}",
+            k=top,
+            percentile=arguments.percentile,
+            value_range=explanation.settings["value_range"],
+            figure=figure,
+        )
+        figure.savefig(path, format="png")
+    with whole_file(folder / f"{name}.npz") as path, open(path, "wb") as target:
+        np.savez_compressed(target, images=photo, **one)
+    line = {
+        "file": str(file),
+        "class": int(one["targets"]),
+        "class_name": label,
+        "score": score,
+        "status": checks.describe_status(one["status"]),
+        "picture": f"{name}.png",
+        "arrays": f"{name}.npz",
+        "num_groups": int(one["segments"].max()) + 1,
+        "top_groups": plots.top_groups(one["heatmaps"], one["segments"], top),
+        "settings": explanation.settings,
+    }
+    with open(folder / "summary.jsonl", "a", encoding="utf-8") as target:
+        target.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return line
