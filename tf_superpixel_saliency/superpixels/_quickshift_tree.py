@@ -175,10 +175,19 @@ def _pad(planes, reach, value):
 
 
 def _window(padded, row, column, shape, columns):
-    """Planes moved by (row, column + 0…columns−1): a list of (C, H, W)."""
-    size = [tf.shape(padded)[0], shape[0], shape[1] + columns - 1]
-    rows = tf.slice(padded, [0, row, column], size)
-    return [rows[:, :, step : step + shape[1]] for step in range(columns)]
+    """Planes moved by (row, column + 0…columns−1): a list of lists of (H, W).
+
+    Each is a slice of its own, which XLA reads where it is; a slice shared by the
+    columns would be copied first.
+    """
+    return [
+        [
+            tf.reshape(tf.slice(padded, [plane, row, column + step], size), shape)
+            for plane in range(padded.shape[0])
+        ]
+        for size in [[1, shape[0], shape[1]]]
+        for step in range(columns)
+    ]
 
 
 def _colour_distance(planes, neighbour):
