@@ -25,15 +25,15 @@ def as_function(model) -> Callable[[tf.Tensor], tf.Tensor]:
         TypeError: nothing of the above.
     """
     if isinstance(model, keras.layers.Layer):
-        return _with_inference_mode(model, _accepts_training(model.call))
+        return _in_inference_mode(model)
     if callable(getattr(model, "call", None)) and hasattr(model, "trainable_weights"):
-        return _with_inference_mode(model, _accepts_training(model.call))  # tf_keras
+        return _in_inference_mode(model)  # tf_keras
     if isinstance(model, tf.types.experimental.ConcreteFunction):
         return _signature_function(model)
     if hasattr(model, "signatures"):
         return _saved_model_function(model)
     if callable(model):
-        return lambda images: _one_output(model(images))
+        return _where_it_is_taken(model)
     hint = (
         " Load it first, with keras.models.load_model or tf.saved_model.load."
         if isinstance(model, str) or hasattr(model, "__fspath__")
@@ -84,27 +84,52 @@ def uses_float16(model) -> bool:
     return any(layer.compute_dtype == "float16" for layer in layers)
 
 
-def _accepts_training(function) -> bool:
+def _names_training(function) -> bool:
+    # Outside of Keras, **kwargs may be anything: nothing is put in unasked.
+    return "training" in _parameters(function)
+
+
+def _parameters(function):
     try:
-        parameters = inspect.signature(function).parameters
+        return inspect.signature(function).parameters
     except (TypeError, ValueError):
-        return False
-    return "training" in parameters or any(
-        parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()
-    )
+        return {}
 
 
-def _with_inference_mode(model, accepts_training):
-    # Asked for by name: a model whose call defaults to training=True would otherwise
-    # be explained with dropout on. Layers inside get it from Keras' call context.
-    if accepts_training:
-        return lambda images: _one_output(model(images, training=False))
-    return lambda images: _one_output(model(images))
+def _in_inference_mode(layer):
+    # Asked for by name: a call that defaults to training=True would otherwise be
+    # explained with dropout on.
+    if "training" not in _parameters(layer.call) and isinstance(
+        layer, keras.layers.Layer
+    ):
+        layer = _Inference(layer)
+    return lambda images: _one_output(layer(images, training=False))
+
+
+class _Inference(keras.layers.Layer):
+    """Tells the layers inside of one whose own call has no `training` argument.
+
+    They ask Keras' call context, in which an outer model may be training.
+    """
+
+    def __init__(self, layer):
+        super().__init__(dtype="float32", autocast=False)
+        self._function = lambda images: layer(images)  # keeps its weights out of sight
+        self.built = True
+
+    def call(self, images, training=False):
+        return self._function(images)
+
+
+def _where_it_is_taken(function):
+    if _names_training(function):
+        return lambda images: _one_output(function(images, training=False))
+    return lambda images: _one_output(function(images))
 
 
 def _saved_model_function(model):
     if callable(model):
-        function = model
+        function = model.__call__  # it, unlike the object, tells its arguments
     elif callable(getattr(model, "serve", None)):
         function = model.serve
     elif "serving_default" in model.signatures:
@@ -116,33 +141,34 @@ def _saved_model_function(model):
             f"{sorted(model.signatures)}. Pass one of them, as in "
             "model.signatures['name']."
         )
-    try:
-        spec = function.function_spec.fullargspec.args  # a RestoredFunction
-        accepts = "training" in spec
-    except AttributeError:
-        accepts = _accepts_training(function)
-    if accepts:
-        return lambda images: _one_output(function(images, training=False))
-    return lambda images: _one_output(function(images))
+    return _where_it_is_taken(function)
 
 
 def _signature_function(signature, owner=None):
-    _, keywords = signature.structured_input_signature
-    if len(keywords) != 1:
+    specs = _signature_specs(signature)
+    if len(specs) != 1:
         raise TypeError(
             f"The signature must take images alone, but its inputs are "
-            f"{sorted(keywords)}. Wrap it in a function of the images."
+            f"{sorted(map(str, specs))}. Wrap it in a function of the images."
         )
-    (name,) = keywords
+    (name,) = specs
 
     def function(images, _owner=owner):  # a signature dies without its SavedModel
+        if isinstance(name, int):
+            return _one_output(signature(images))
         return _one_output(signature(**{name: images}))
 
     return function
 
 
+def _signature_specs(signature):
+    """Inputs by keyword, or by place for a concrete function of one's own."""
+    positions, keywords = signature.structured_input_signature
+    return {**dict(enumerate(positions)), **keywords}
+
+
 def _signature_shape(signature):
-    specs = list(signature.structured_input_signature[1].values())
+    specs = list(_signature_specs(signature).values())
     if len(specs) == 1 and specs[0].shape.rank is not None:
         return tuple(specs[0].shape)
     return None

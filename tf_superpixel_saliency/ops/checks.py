@@ -169,7 +169,7 @@ def checked_segments(segments, images_shape) -> np.ndarray:
 
 def checked_fraction(name: str, value, low=0.0, high=1.0, open_low=True) -> float:
     """A number in (low, high], or [low, high]; a ValueError that names it otherwise."""
-    inside = isinstance(value, (int, float, np.number)) and (
+    inside = _is_real(value) and (
         low < value <= high or (value == low and not open_low)
     )
     if not inside:
@@ -189,6 +189,12 @@ def checked_count(name: str, value, low: int = 1) -> int:
     return int(value)
 
 
+def _is_real(value):
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
+        value, bool
+    )
+
+
 def _few(numbers, most=5):
     text = ", ".join(str(number) for number in numbers[:most])
     return text + (", …" if len(numbers) > most else "")
@@ -204,7 +210,7 @@ def checked_choice(name: str, value, choices: tuple) -> str:
 def checked_number(name: str, value, low: float, strict: bool = False) -> float:
     """A finite number of at least (or above) `low`; a ValueError otherwise."""
     inside = (
-        isinstance(value, (int, float, np.number))
+        _is_real(value)
         and np.isfinite(value)
         and (value > low or (value == low and not strict))
     )

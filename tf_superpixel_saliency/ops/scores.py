@@ -2,8 +2,8 @@
 
 The paper's f is after the softmax. Its gradient ∇p_c underflows to 0 in float32 where
 the softmax is saturated (logit gaps of some 20 and more), so a score is held as an
-objective and a factor with ∇f = factor · ∇objective: for a softmax p_c · ∇log p_c,
-log p_c from differences of logits, which keeps the digits.
+objective and a factor with ∇f = factor · ∇objective: for a softmax p_c (1 − p_c) times
+the gradient of the log odds of p_c, which differences of logits give to all digits.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ _PASSING = (
     "IdentityN",
     "Cast",
     "Squeeze",
+    "Reshape",
     "EnsureShape",
     "PreventGradient",
 )
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _LINEAR = ("BiasAdd", "MatMul", "Conv2D", "Einsum")
 # Sums and averages are of the kind of what they sum: a layer's bias, an ensemble.
-_SUMS = ("AddV2", "Add", "AddN", "Mean", "Sum", "Pack", "RealDiv", "Mul")
+_SUMS = ("AddV2", "Add", "AddN", "Mean", "Sum", "Pack", "RealDiv", "Mul", "Sub")
+# A product of two values that both depend on the image is neither of them.
+_PRODUCTS = ("RealDiv", "Mul")
 
 
 class Score(NamedTuple):
@@ -70,10 +73,11 @@ def pick(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 
 
 def softmax_score(logits: tf.Tensor, outputs: tf.Tensor, targets: tf.Tensor) -> Score:
-    """p_c with ∇p_c = p_c · ∇log p_c, exact also where the softmax is saturated.
+    """p_c with ∇p_c = p_c (1 − p_c) ∇ℓ_c, exact also where the softmax is saturated.
 
-    log p_c = −log(1 + Σ_{j≠c} exp(z_j − z_c)): the sum keeps the small terms which a
-    softmax rounds away beside 1.
+    ℓ_c = z_c − log Σ_{j≠c} exp(z_j) are the log odds of p_c. Unlike log p_c, their
+    gradient does not vanish where p_c rounds to 1: what goes back through the network
+    keeps its size, and the small factor comes last.
 
     Args:
         logits: (N, classes), any float type.
@@ -87,17 +91,23 @@ def softmax_score(logits: tf.Tensor, outputs: tf.Tensor, targets: tf.Tensor) -> 
     # A large negative number in place of −∞, whose gradient would be NaN where all
     # is masked (one class).
     others = tf.where(is_target, tf.constant(-1e30, tf.float32), gaps)
-    log_probability = -tf.math.softplus(tf.reduce_logsumexp(others, axis=-1))
-    probability = tf.exp(tf.stop_gradient(log_probability))
-    return Score(probability, log_probability, probability, outputs, targets)
+    log_odds = -tf.reduce_logsumexp(others, axis=-1)
+    probability, factor = _from_log_odds(log_odds)
+    return Score(probability, log_odds, factor, outputs, targets)
 
 
 def sigmoid_score(logits: tf.Tensor, outputs: tf.Tensor, targets: tf.Tensor) -> Score:
     """p_c of independent classes, ∇p_c = p_c (1 − p_c) ∇z_c without underflow at 1."""
     logit = tf.cast(pick(logits, targets), tf.float32)
-    probability = tf.sigmoid(tf.stop_gradient(logit))
-    factor = probability * tf.sigmoid(-tf.stop_gradient(logit))
+    probability, factor = _from_log_odds(logit)
     return Score(probability, logit, factor, outputs, targets)
+
+
+def _from_log_odds(log_odds):
+    """p and p (1 − p), each from its own side: 1 − p loses all digits near 1."""
+    log_odds = tf.stop_gradient(log_odds)
+    probability = tf.sigmoid(log_odds)
+    return probability, probability * tf.sigmoid(-log_odds)
 
 
 def plain_score(scores: tf.Tensor, outputs: tf.Tensor, targets: tf.Tensor) -> Score:
@@ -128,13 +138,21 @@ def find_activation(outputs: tf.Tensor) -> Activation:
     """
     noted = getattr(outputs, "_keras_logits", None)
     if noted is not None and noted.shape.rank == outputs.shape.rank:
-        kind = "sigmoid" if _op_type(outputs) == "Sigmoid" else "softmax"
-        return Activation(kind, noted)
-    return _walk(outputs, reachable=True)
+        return Activation(_noted_kind(outputs, noted), noted)
+    found = _walk(outputs, reachable=True)
+    if found.logits is not None and found.logits.shape.rank != outputs.shape.rank:
+        return Activation(found.kind, None)  # reshaped since: another layout
+    return found
 
 
-def _op_type(tensor):
-    return "" if tf.executing_eagerly() else tensor.op.type
+def _noted_kind(outputs, logits):
+    """Keras notes the logits of softmax and sigmoid alike; only a graph tells which."""
+    if not tf.executing_eagerly():
+        return "sigmoid" if outputs.op.type == "Sigmoid" else "softmax"
+    error = tf.abs(
+        tf.cast(outputs, tf.float32) - tf.sigmoid(tf.cast(logits, "float32"))
+    )
+    return "sigmoid" if float(tf.reduce_max(error)) < 1e-3 else "softmax"
 
 
 def _walk(tensor: tf.Tensor, reachable: bool) -> Activation:
@@ -150,10 +168,29 @@ def _walk(tensor: tf.Tensor, reachable: bool) -> Activation:
         return Activation("linear", tensor if reachable else None)
     if op.type in _SUMS:
         # The mean of softmaxes is no softmax: its logits are out of reach.
-        return Activation(_walk(op.inputs[0], reachable=False).kind, None)
+        return Activation(_kind_of_sum(op), None)
     if op.type in _CALLS:
         function = op.graph._get_function(op.get_attr("f").name)
         inner = getattr(function, "graph", None)
         if inner is not None:
             return _walk(inner.outputs[tensor.value_index], reachable=False)
     return Activation("", None)
+
+
+def _kind_of_sum(op):
+    """The kind that all terms share, constants and weights aside; "" for a mixture."""
+    terms = [term for term in op.inputs if not _is_constant(term)]
+    if op.type in _PRODUCTS and len(terms) > 1:
+        return ""
+    kinds = {_walk(term, reachable=False).kind for term in terms}
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
+def _is_constant(tensor, depth=8):
+    """Whether a tensor is made of constants and weights alone, as far as is seen."""
+    op = tensor.op
+    if op.type in ("Const", "ReadVariableOp"):
+        return True
+    if not op.inputs or depth == 0:
+        return False
+    return all(_is_constant(source, depth - 1) for source in op.inputs)
