@@ -1,0 +1,358 @@
+"""Connected components of a label image, and the merging of small ones.
+
+scikit-image makes SLIC's groups connected by one sequential scan: it floods the
+image component by component in raster order. Here the same result comes from a few
+parallel steps: components by hooking and pointer jumping, the order in which a
+flood fill would visit pixels by one sweep a distance, and merges, each into an
+earlier component and therefore a forest, by pointer doubling.
+
+All functions take one image; nothing leaves the graph and all shapes are fixed.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+# Steps from a pixel to its neighbours (dy, dx), in the order in which
+# scikit-image's flood fill looks at them.
+_STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0))
+_OPPOSITE = (1, 0, 3, 2)
+# A key grows by two bits a sweep: 28 sweeps after a rank below 2**6 · 4 fit an
+# int64, with room for ranks of images up to 2**26 pixels every 16.
+_SWEEPS_PER_RANKING = 16
+_NO_KEY = tf.int64.max
+
+
+def _neighbour(values: tf.Tensor, step: int, outside) -> tf.Tensor:
+    """What lies one step away from every pixel, `outside` beyond the border."""
+    dy, dx = _STEPS[step]
+    padded = tf.pad(values, [[1, 1], [1, 1]], constant_values=outside)
+    shape = tf.shape(values)
+    inner = padded[1 + dy : 1 + dy + shape[0], 1 + dx : 1 + dx + shape[1]]
+    return tf.ensure_shape(inner, values.shape)
+
+
+def _indices_like(labels: tf.Tensor) -> tf.Tensor:
+    shape = tf.shape(labels)
+    indices = tf.reshape(tf.range(shape[0] * shape[1]), shape)
+    return tf.ensure_shape(indices, labels.shape)
+
+
+def _sizes(components: tf.Tensor) -> tf.Tensor:
+    """Size of the component whose first pixel is i, at place i: (H·W,) int32."""
+    flat = tf.reshape(components, [-1])
+    return tf.math.unsorted_segment_sum(tf.ones_like(flat), flat, tf.size(flat))
+
+
+def connected_components(labels: tf.Tensor) -> tf.Tensor:
+    """The 4-connected components of equal labels.
+
+    Each round hooks the root of every tree to the least neighbouring root and then
+    halves the trees' depth twice (Shiloach and Vishkin, 1982, in the form of Zhang,
+    Azad and Hu's FastSV, 2020).
+
+    Args:
+        labels: (H, W) integer.
+
+    Returns:
+        (H, W) int32: at every pixel the raster index y·W + x of the first pixel of
+        its component.
+    """
+    indices = _indices_like(labels)
+    last = tf.constant(tf.int32.max)
+    same = [
+        tf.equal(labels, _neighbour(labels, step, -2))
+        & tf.greater_equal(_neighbour(indices, step, -1), 0)
+        for step in range(4)
+    ]
+
+    def hook(roots, _):
+        least = roots
+        for step in range(4):
+            near = tf.where(same[step], _neighbour(roots, step, 0), last)
+            least = tf.minimum(least, near)
+        flat = tf.reshape(roots, [-1])
+        count = tf.size(flat)
+        hooked = tf.math.unsorted_segment_min(tf.reshape(least, [-1]), flat, count)
+        pointers = tf.minimum(tf.minimum(flat, hooked), tf.reshape(least, [-1]))
+        for _ in range(2):
+            pointers = tf.gather(pointers, pointers)
+        found = tf.ensure_shape(tf.reshape(pointers, tf.shape(roots)), roots.shape)
+        return found, tf.reduce_any(tf.not_equal(found, roots))
+
+    roots, _ = tf.while_loop(
+        lambda _, changed: changed,
+        hook,
+        (indices, tf.constant(True)),
+        parallel_iterations=1,
+    )
+    return roots
+
+
+def _ranked(keys: tf.Tensor) -> tf.Tensor:
+    """Replace the keys by their ranks, which keeps their order and saves bits."""
+    flat = tf.reshape(keys, [-1])
+    order = tf.argsort(flat)
+    ranks = tf.cast(tf.argsort(order), tf.int64)
+    ranks = tf.where(tf.equal(flat, _NO_KEY), _NO_KEY, ranks)
+    return tf.ensure_shape(tf.reshape(ranks, tf.shape(keys)), keys.shape)
+
+
+def _fill_order(components: tf.Tensor, active: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """The order in which a flood fill from its first pixel visits a component.
+
+    A first-in-first-out fill visits by distance from its start, and at equal
+    distance in the order of (place of the discovering pixel, direction looked in).
+
+    Args:
+        components: (H, W) int32, as of `connected_components`.
+        active: (H, W) bool, components to visit.
+
+    Returns:
+        distances: (H, W) int32, from the first pixel inside the component; −1 where
+            not active.
+        keys: (H, W) int64, the order among pixels of one component and distance.
+    """
+    start = active & tf.equal(components, _indices_like(components))
+    # The step leads from the pixel found back to the one that found it.
+    found_from = [
+        tf.equal(components, _neighbour(components, _OPPOSITE[step], -1)) & active
+        for step in range(4)
+    ]
+
+    def sweep(distance, distances, keys, front, _):
+        front = tf.cond(
+            tf.equal(distance % _SWEEPS_PER_RANKING, _SWEEPS_PER_RANKING - 1),
+            lambda: _ranked(front),
+            lambda: front,
+        )
+        grown = tf.fill(tf.shape(front), _NO_KEY)
+        for step in range(4):
+            origin = _neighbour(front, _OPPOSITE[step], _NO_KEY)
+            reached = found_from[step] & tf.not_equal(origin, _NO_KEY)
+            key = tf.where(reached, origin * 4 + step, _NO_KEY)
+            grown = tf.minimum(grown, key)
+        grown = tf.where(distances < 0, grown, _NO_KEY)
+        new = tf.not_equal(grown, _NO_KEY)
+        return (
+            distance + 1,
+            tf.where(new, distance + 1, distances),
+            tf.where(new, grown, keys),
+            tf.ensure_shape(grown, components.shape),
+            tf.reduce_any(new),
+        )
+
+    front = tf.where(start, tf.zeros_like(components, tf.int64), _NO_KEY)
+    state = (
+        tf.constant(0),
+        tf.where(start, 0, -tf.ones_like(components)),
+        front,
+        front,
+        tf.reduce_any(start),
+    )
+    _, distances, keys, _, _ = tf.while_loop(
+        lambda *state: state[-1], sweep, state, parallel_iterations=1
+    )
+    return distances, keys
+
+
+def _cut_large(labels: tf.Tensor, max_size: tf.Tensor):
+    """Cut components above `max_size` where a flood fill would stop.
+
+    The first `max_size` pixels that the fill visits become a component of their
+    own; what remains is filled anew, from its own first pixel.
+
+    Returns:
+        components, (H, W) int32, and their sizes, (H·W,) int32.
+    """
+    pixels = tf.size(labels)
+
+    def cut(labels, components, sizes):
+        flat = tf.reshape(components, [-1])
+        large = tf.gather(sizes, components) > max_size
+        distances, keys = _fill_order(components, large)
+        # Sorted by component, then distance, then key; stable sorts from the last.
+        order = tf.argsort(tf.reshape(keys, [-1]), stable=True)
+        for values in (tf.reshape(distances, [-1]), flat):
+            order = tf.gather(order, tf.argsort(tf.gather(values, order), stable=True))
+        place = tf.argsort(order)
+        first = tf.math.unsorted_segment_min(place, flat, pixels)
+        rank = tf.reshape(place - tf.gather(first, flat), tf.shape(labels))
+        cut_off = large & (rank < max_size)
+        labels = tf.where(cut_off, pixels + components, labels)
+        components = connected_components(labels)
+        return labels, components, _sizes(components)
+
+    components = connected_components(labels)
+    _, components, sizes = tf.while_loop(
+        lambda _, components, sizes: tf.reduce_max(sizes) > max_size,
+        cut,
+        (labels, components, _sizes(components)),
+        parallel_iterations=1,
+    )
+    return components, sizes
+
+
+def merge_small(
+    labels: tf.Tensor, min_size: tf.Tensor, max_size: tf.Tensor, masked: bool = False
+) -> tf.Tensor:
+    """Make groups connected and none smaller than `min_size`.
+
+    As scikit-image's SLIC does it: components are taken in raster order of their
+    first pixels; one above `max_size` is cut where its flood fill reaches that size;
+    one below `min_size` joins the earlier component that its flood fill touched
+    last. Components before the first large one join that one.
+
+    Args:
+        labels: (H, W) int32; negative outside the mask, at pixels that stay as they
+            are.
+        min_size: scalar int32, pixels.
+        max_size: scalar int32, pixels, at least 1 and at least `min_size`.
+        masked: whether any label can be negative.
+
+    Returns:
+        (H, W) int32: raster index of one pixel of the group; negative outside.
+    """
+    indices = _indices_like(labels)
+    # A limit of one pixel leaves every pixel by itself, without a round for each.
+    labels = tf.where((max_size <= 1) & (labels >= 0), indices, labels)
+    inside = labels >= 0
+    if masked:
+        # The outside is never cut nor merged: its pixels are single components.
+        components, sizes = _cut_large(tf.where(inside, labels, -1 - indices), max_size)
+    else:
+        components, sizes = _cut_large(labels, max_size)
+    flat = tf.reshape(components, [-1])
+    small = inside & (tf.gather(sizes, components) < min_size)
+    is_large = tf.reshape(
+        inside & tf.logical_not(small) & tf.equal(components, indices), [-1]
+    )
+    earlier = _earlier_neighbours(components, inside)
+    if masked:
+        waiting = _waiting(earlier, components, small, is_large)
+    else:
+        first_large = tf.reduce_min(
+            tf.where(is_large, tf.reshape(indices, [-1]), tf.size(labels))
+        )
+        waiting = tf.reshape(indices, [-1]) < first_large
+    parents = _last_touched(components, small, earlier, waiting, is_large)
+    roots = _next_large(waiting, is_large, parents)
+    roots = tf.gather(_follow(roots), flat)
+    roots = tf.ensure_shape(tf.reshape(roots, tf.shape(labels)), labels.shape)
+    return tf.where(inside, roots, -1)
+
+
+def _earlier_neighbours(components, inside):
+    """Per step, the neighbour's component where it is an earlier one, else −1."""
+    neighbours = []
+    for step in range(4):
+        near = _neighbour(tf.where(inside, components, -1), step, -1)
+        neighbours.append(tf.where(inside & (near < components), near, -1))
+    return neighbours
+
+
+def _large_before(is_large):
+    """How many large components begin before each pixel, (H·W,) int32."""
+    return tf.cumsum(tf.cast(is_large, tf.int32), exclusive=True)
+
+
+def _may_join(component, neighbour, waiting, before):
+    """Whether a neighbour already has a number when the component is filled.
+
+    A component that found none to join waits for the next large one.
+    """
+    safe = tf.maximum(neighbour, 0)
+    still_waiting = tf.gather(waiting, safe) & tf.equal(
+        tf.gather(before, safe), tf.gather(before, component)
+    )
+    return (neighbour >= 0) & tf.logical_not(still_waiting)
+
+
+def _waiting(earlier, components, small, is_large):
+    """Small components that find none to join, (H·W,) bool at their first pixels.
+
+    With a mask they can lie anywhere. Whether one waits depends on earlier ones
+    only, so repeating until nothing changes gives the sequential scan's answer.
+    """
+    before = _large_before(is_large)
+    flat = tf.reshape(components, [-1])
+    count = tf.size(flat)
+    candidates = tf.reshape(
+        small & tf.equal(components, _indices_like(components)), [-1]
+    )
+
+    def again(waiting, _):
+        touches = tf.zeros_like(components, tf.bool)
+        for neighbour in earlier:
+            touches |= _may_join(components, neighbour, waiting, before)
+        joined = tf.math.unsorted_segment_max(
+            tf.cast(tf.reshape(touches, [-1]), tf.int32), flat, count
+        )
+        now = candidates & (joined < 1)
+        return now, tf.reduce_any(tf.not_equal(now, waiting))
+
+    waiting, _ = tf.while_loop(
+        lambda _, changed: changed,
+        again,
+        (tf.zeros_like(candidates), tf.constant(True)),
+        parallel_iterations=1,
+    )
+    return waiting
+
+
+def _last_touched(components, small, earlier, waiting, is_large):
+    """The component that each small one's fill touches last, (H·W,) int32.
+
+    At places other than a small component's first pixel: the place itself.
+    """
+    before = _large_before(is_large)
+    flat = tf.reshape(components, [-1])
+    count = tf.size(flat)
+    target = -tf.ones_like(components)
+    for neighbour in earlier:
+        joins = _may_join(components, neighbour, waiting, before)
+        target = tf.where(joins, neighbour, target)
+    target = tf.where(small, target, -1)
+    distances, keys = _fill_order(components, small)
+
+    def last(values, among):
+        values = tf.where(among, values, tf.constant(-1, values.dtype))
+        most = tf.math.unsorted_segment_max(tf.reshape(values, [-1]), flat, count)
+        return among & tf.equal(values, tf.gather(most, components))
+
+    chosen = last(keys, last(distances, target >= 0))
+    chosen_target = tf.reshape(tf.where(chosen, target, -1), [-1])
+    parents = tf.math.unsorted_segment_max(chosen_target, flat, count)
+    own = tf.range(count)
+    return tf.where(parents < 0, own, parents)
+
+
+def _next_large(waiting, is_large, parents):
+    """Let waiting components join the next large one, or all those left over."""
+    before = _large_before(is_large)
+    own = tf.range(tf.size(parents))
+    count = tf.size(parents) + 1
+    large = tf.math.unsorted_segment_min(
+        tf.where(is_large, own, tf.int32.max), before, count
+    )
+    rest = tf.math.unsorted_segment_min(
+        tf.where(waiting, own, tf.int32.max), before, count
+    )
+    joined = tf.where(tf.equal(large, tf.int32.max), rest, large)
+    return tf.where(waiting, tf.gather(joined, before), parents)
+
+
+def _follow(parents: tf.Tensor) -> tf.Tensor:
+    """Roots of a forest of pointers, by pointer doubling: (n,) int32 → (n,)."""
+
+    def jump(pointers, _):
+        farther = tf.gather(pointers, pointers)
+        return farther, tf.reduce_any(tf.not_equal(farther, pointers))
+
+    roots, _ = tf.while_loop(
+        lambda _, changed: changed,
+        jump,
+        (parents, tf.constant(True)),
+        parallel_iterations=1,
+    )
+    return roots

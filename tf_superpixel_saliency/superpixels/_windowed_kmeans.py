@@ -1,0 +1,259 @@
+"""SLIC's clustering: k-means in which every centre sees its own window only.
+
+scikit-image goes through the centres, and through the pixels of each one's window.
+Here pixels go through centres: the image is cut into cells about as large as a
+window's quarter, every cell lists the centres whose windows reach it, and all cells
+try their n-th centre at once. Pixels lie as (place in the cell, cell), so that what
+belongs to a cell is a contiguous row and needs no gathering.
+
+Positions and colours are rounded to 2**-16 pixels. Distances are then sums of exact
+products for usual settings, so that no two compilers can order them differently.
+"""
+
+from __future__ import annotations
+
+import typing
+
+import tensorflow as tf
+
+# Centres that a cell tries in one pass over the pixels.
+_CENTRES_A_PASS = 8
+_QUANTA = 2.0**16
+_FAR = tf.int64.max
+
+
+class Cells(typing.NamedTuple):
+    """How the image is cut: cells (rows, columns), each of (height, width) pixels."""
+
+    rows: typing.Any
+    columns: typing.Any
+    height: typing.Any
+    width: typing.Any
+
+
+def quantised(values: tf.Tensor) -> tf.Tensor:
+    """Round to the multiples of 2**-16 on which clustering is exact."""
+    return tf.round(values * _QUANTA) / _QUANTA
+
+
+def cut_into_cells(image: tf.Tensor, cells: Cells, fill) -> tf.Tensor:
+    """(H, W, C) → (C, pixels of a cell, cells), `fill` where a cell has no pixel."""
+    shape = tf.shape(image)
+    padded = tf.pad(
+        image,
+        [
+            [0, cells.rows * cells.height - shape[0]],
+            [0, cells.columns * cells.width - shape[1]],
+            [0, 0],
+        ],
+        constant_values=tf.cast(fill, image.dtype),
+    )
+    split = tf.reshape(
+        padded, [cells.rows, cells.height, cells.columns, cells.width, shape[2]]
+    )
+    split = tf.transpose(split, [4, 1, 3, 0, 2])
+    return tf.reshape(
+        split, [shape[2], cells.height * cells.width, cells.rows * cells.columns]
+    )
+
+
+def join_cells(values: tf.Tensor, cells: Cells, size) -> tf.Tensor:
+    """(pixels of a cell, cells) → (H, W): the inverse, for one channel."""
+    split = tf.reshape(values, [cells.height, cells.width, cells.rows, cells.columns])
+    joined = tf.reshape(
+        tf.transpose(split, [2, 0, 3, 1]),
+        [cells.rows * cells.height, cells.columns * cells.width],
+    )
+    return joined[: size[0], : size[1]]
+
+
+def _length(values):
+    """Length of the first axis, a Python integer where it is known."""
+    known = values.shape[0]
+    return tf.shape(values)[0] if known is None else known
+
+
+class WindowedKMeans:
+    """The clustering of one image.
+
+    Args:
+        colors: (H, W, C) float64, scaled so that one unit weighs as one pixel.
+        inside: (H, W) bool, pixels that take part.
+        window: (2,) int32 tensor, how far a centre sees: rows, columns.
+        cells: how to cut the image.
+        spacing: weights of rows and columns in distances, Python numbers.
+        color_unit: float64 scalar, the colour distance at which SLICO's adaptive
+            weight starts.
+        id_bits: how many bits hold the number of any centre.
+    """
+
+    def __init__(self, colors, inside, window, cells, spacing, color_unit, id_bits):
+        self.size = tf.shape(inside)
+        self.cells = cells
+        self.window = tf.cast(window, tf.float64)
+        self.weights = [float(s) ** 2 for s in spacing]
+        self.color_unit = tf.cast(color_unit, tf.float64)
+        self.id_mask = tf.constant(2**id_bits - 1, tf.int64)
+        self.id_half = tf.constant(2 ** (id_bits - 1), tf.int64)
+        self.channels = colors.shape[-1]
+        self.colors = cut_into_cells(quantised(colors), cells, 0)
+        self.inside = cut_into_cells(inside[..., None], cells, False)[0]
+        place = tf.range(cells.height * cells.width)
+        cell = tf.range(cells.rows * cells.columns)
+        self.offsets = (
+            tf.cast(place // cells.width, tf.float64)[:, None],
+            tf.cast(place % cells.width, tf.float64)[:, None],
+        )
+        self.corners = (
+            tf.cast(cell // cells.columns * cells.height, tf.float64),
+            tf.cast(cell % cells.columns * cells.width, tf.float64),
+        )
+
+    def start(self, positions):
+        """The state to start from: centres (p, 2 + C) and which of them are alive.
+
+        Args:
+            positions: (p, 2) float64, rows and columns.
+        """
+        count = _length(positions)
+        colors = tf.zeros([count, self.channels], tf.float64)
+        return tf.concat([quantised(positions), colors], axis=1), tf.fill([count], True)
+
+    def run(self, centres, alive, max_num_iter, slic_zero=False, ignore_color=False):
+        """Cluster.
+
+        Args:
+            centres: (p, 2 + C) float64: row, column, colour.
+            alive: (p,) bool: a centre that lost all its pixels stays without.
+            max_num_iter: how often pixels are assigned, at least 1. scikit-image
+                means to stop when no pixel changes, but never does.
+            slic_zero: whether colour weighs by each centre's farthest pixel.
+            ignore_color: whether positions alone count.
+
+        Returns:
+            labels: (H, W) int32, number of the centre, −1 for none.
+            centres, alive: after one more update, to go on from.
+        """
+        count = _length(centres)
+
+        def step(i, labels, centres, alive, spread):
+            seen = centres, alive, spread, slic_zero, ignore_color
+            labels = self._assign(labels, *seen)
+            centres, alive = self._update(labels, centres, count)
+            if slic_zero:
+                farthest = self._farthest_color(labels, centres, count)
+                spread = tf.maximum(spread, farthest)
+            return i + 1, labels, centres, alive, spread
+
+        # None: colour weighs as it is.
+        spread = tf.fill([count if slic_zero else 0], self.color_unit**2)
+        state = tf.constant(0), tf.fill(tf.shape(self.inside), -1), centres, alive
+        _, labels, centres, alive, _ = tf.while_loop(
+            lambda i, *_: i < max_num_iter,
+            step,
+            (*state, spread),
+            parallel_iterations=1,
+            maximum_iterations=max_num_iter,
+        )
+        return join_cells(labels, self.cells, self.size), centres, alive
+
+    def _reach(self, centres, alive):
+        """Which centres' windows reach which cells: (p, cells) bool."""
+        reach = alive[:, None]
+        edges = (self.cells.height, self.cells.width)
+        for axis in range(2):
+            middle = tf.floor(centres[:, axis])[:, None]
+            corner = self.corners[axis][None]
+            last = corner + tf.cast(edges[axis] - 1, tf.float64)
+            reach &= middle - self.window[axis] <= last
+            reach &= middle + self.window[axis] >= corner
+        return reach
+
+    def _assign(self, labels, centres, alive, spread, slic_zero, ignore_color):
+        """Give every pixel the nearest of the centres that see it."""
+        reach = self._reach(centres, alive)
+        place = tf.cumsum(tf.cast(reach, tf.int32), axis=0, exclusive=True)
+        place = tf.where(reach, place, -1)
+        most = tf.reduce_max(place) + 1
+        numbers = tf.range(1, _length(reach) + 1)[:, None]
+
+        def one_pass(start, best):
+            for n in range(_CENTRES_A_PASS):
+                chosen = tf.where(tf.equal(place, start + n), numbers, 0)
+                number = tf.reduce_max(chosen, axis=0) - 1
+                keys = self._keys(number, centres, spread, slic_zero, ignore_color)
+                best = tf.minimum(best, keys)
+            return start + _CENTRES_A_PASS, best
+
+        _, best = tf.while_loop(
+            lambda start, _: start < most,
+            one_pass,
+            (tf.constant(0), tf.fill(tf.shape(labels), _FAR)),
+            parallel_iterations=1,
+        )
+        found = tf.cast(tf.bitwise.bitwise_and(best, self.id_mask), tf.int32)
+        return tf.where(self.inside & tf.not_equal(best, _FAR), found, labels)
+
+    def _keys(self, number, centres, spread, slic_zero, ignore_color):
+        """The distance of every pixel to its cell's centre, as sortable integers.
+
+        The low bits of the distance give way to the centre's number, so that the
+        least key names its centre, the first one where distances are equal.
+
+        Args:
+            number: (cells,) int32, −1 for none.
+        """
+        exists = number >= 0
+        number = tf.maximum(number, 0)
+        centre = tf.gather(centres, number)
+        seen = exists[None]
+        distance = tf.constant(0.0, tf.float64)
+        for axis in range(2):
+            position = centre[:, axis]
+            difference = self.offsets[axis] + (self.corners[axis] - position)[None]
+            middle = (self.corners[axis] - tf.floor(position))[None]
+            seen &= tf.abs(self.offsets[axis] + middle) <= self.window[axis]
+            distance += self.weights[axis] * difference * difference
+        if not ignore_color:
+            color = tf.constant(0.0, tf.float64)
+            for channel in range(self.channels):
+                difference = self.colors[channel] - centre[:, 2 + channel][None]
+                color += difference * difference
+            if slic_zero:
+                color *= (self.color_unit**2 / tf.gather(spread, number))[None]
+            distance += color
+        # Positive floats sort as their bits do. Rounded, not cut: a distance that is
+        # a short binary number then doesn't flip for its last bit.
+        bits = tf.bitcast(distance, tf.int64) + self.id_half
+        bits = tf.bitwise.bitwise_and(bits, tf.bitwise.invert(self.id_mask))
+        keys = tf.bitwise.bitwise_or(bits, tf.cast(number, tf.int64)[None])
+        return tf.where(seen, keys, _FAR)
+
+    def _flat_labels(self, labels, count):
+        """Labels to sum by, `count` for pixels that take no part."""
+        return tf.reshape(tf.where(labels >= 0, labels, count), [-1])
+
+    def _update(self, labels, centres, count):
+        """Move the centres to the mean of their pixels."""
+        ones = tf.ones_like(self.colors[0])
+        values = [ones]
+        values += [self.offsets[axis] + self.corners[axis][None] for axis in range(2)]
+        values = tf.stack(values + tf.unstack(self.colors), axis=-1)
+        sums = tf.math.unsorted_segment_sum(
+            tf.reshape(values, [-1, 3 + self.channels]),
+            self._flat_labels(labels, count),
+            count + 1,
+        )[:-1]
+        alive = sums[:, 0] > 0
+        means = quantised(sums[:, 1:] / tf.maximum(sums[:, :1], 1.0))
+        return tf.where(alive[:, None], means, centres), alive
+
+    def _farthest_color(self, labels, centres, count):
+        """The largest squared colour distance to each centre, (p,)."""
+        flat = self._flat_labels(labels, count)
+        centre = tf.gather(centres[:, 2:], tf.minimum(flat, count - 1))
+        color = tf.constant(0.0, tf.float64)
+        for channel in range(self.channels):
+            pixels = tf.reshape(self.colors[channel], [-1])
+            color += (pixels - centre[:, channel]) ** 2
+        return tf.math.unsorted_segment_max(color, flat, count + 1)[:-1]
