@@ -55,22 +55,24 @@ class SuperpixelLayer(keras.layers.Layer, abc.ABC):
             (N, H, W) int32, labels in 0…H·W−1 in any numbering.
         """
 
-    def scale(self, images: tf.Tensor, dtype=tf.float32) -> tf.Tensor:
-        """Images of any type in `value_range` → [0, 1], in `dtype`."""
-        low, high = self.value_range
-        scaled = tf.cast(images, dtype)
-        if (low, high) == (0.0, 1.0):
-            return scaled
-        # A division, not a product with the reciprocal: it then rounds as NumPy's
-        # x / 255 does, on which scikit-image's labels depend.
-        return (scaled - low) / tf.constant(high - low, dtype)
+    def partition(self, images: tf.Tensor) -> tf.Tensor:
+        """Scale, segment and number images.
 
-    def number_groups(self, segments: tf.Tensor) -> tf.Tensor:
-        """Number what `segment` returned 0…p−1 in raster order.
+        For a layer that does so in one go; `segment` is what others write.
 
-        A layer whose `segment` does so already returns the segments as they are.
+        Args:
+            images: (N, H, W, C) of any type, in `value_range`.
+
+        Returns:
+            (N, H, W) int32, numbered 0…p−1 in raster order.
         """
-        return groups.relabel(segments)
+        low, high = self.value_range
+        scaled = tf.cast(images, tf.float32)
+        if (low, high) != (0.0, 1.0):
+            # A division, not a product with the reciprocal: it then rounds as
+            # NumPy's x / 255 does, on which scikit-image's labels depend.
+            scaled = (scaled - low) / tf.constant(high - low, tf.float32)
+        return groups.relabel(tf.stop_gradient(self.segment(scaled)))
 
     def call(self, images):
         """Segment a batch: (N, H, W, C) → (N, H, W) int32."""
@@ -81,9 +83,7 @@ class SuperpixelLayer(keras.layers.Layer, abc.ABC):
                 f"(N, H, W, C), but got shape {tuple(images.shape)}. Add the axis "
                 "that is missing, as in images[None] for one image."
             )
-        segments = self.number_groups(
-            tf.stop_gradient(self.segment(self.scale(images)))
-        )
+        segments = tf.stop_gradient(self.partition(images))
         return tf.ensure_shape(segments, images.shape[:3])
 
     def check_range(self, images):

@@ -82,9 +82,18 @@ class Quickshift(SuperpixelLayer):
         self.rng = whole_number(name, "rng", rng, 0)
         self.max_pixels = whole_number(name, "max_pixels", max_pixels, 1)
 
+    def partition(self, images):
+        # Scaled in float64 inside the compiled part, where numbering is cheaper
+        # too: float32's rounding of x / 255 alone moves a few links.
+        return self._segment(images, self.value_range)
+
     def segment(self, images):
+        return self._segment(images, (0.0, 1.0))
+
+    def _segment(self, images, value_range):
+        """Images in a range → segments, (N, H, W), numbered in raster order."""
         settings = {
-            "value_range": self.value_range,
+            "value_range": value_range,
             "channels": images.shape[-1],
             "lab": self._converts(images.shape[-1]),
             "ratio": self.ratio,
@@ -99,16 +108,6 @@ class Quickshift(SuperpixelLayer):
                 images, noise, portable=compilation.is_portable(), **settings
             )
         return _segment_batch(images, noise, **settings)
-
-    def scale(self, images, dtype=tf.float64):
-        # Done inside the compiled part, in float64: float32's rounding of x / 255
-        # alone moves a few links.
-        del dtype
-        return images
-
-    def number_groups(self, segments):
-        # Done inside the compiled part, where it takes a third of the time.
-        return segments
 
     def _converts(self, channels):
         """Whether images of that many channels go through Lab."""
