@@ -50,17 +50,14 @@ class ControlLayer(SuperpixelLayer):
             self.on_host = like.on_host
             self.supports_jit = like.supports_jit
 
-    def _like_segments(self, images):
-        """The partition of `like`, (N, H, W) int32, labels 0…p−1.
-
-        The images are scaled already, so its `segment` takes them, not its call.
-        """
-        return groups.relabel(self.like.segment(images))
+    def partition(self, images):
+        # As they come: `like` scales them itself, and nothing else looks at them.
+        return groups.relabel(self.segment(images))
 
     def _group_counts(self, images):
         """How many groups each image is to get, (N,) int32."""
         if self.like is not None:
-            return groups.count_groups(self._like_segments(images))
+            return groups.count_groups(self.like(images))
         shape = tf.shape(images, out_type=tf.int64)
         pixels = shape[1] * shape[2]
         count = tf.constant(self.n_segments, tf.int64)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
+from tf_superpixel_saliency.ops import groups
 from tf_superpixel_saliency.superpixels.base import SuperpixelLayer
 
 
@@ -39,12 +40,28 @@ class HostSuperpixelLayer(SuperpixelLayer):
             (H, W) integers, at most H·W values that follow one another.
         """
 
+    def partition(self, images):
+        # Scaled on the host as well: in a graph TensorFlow turns the division into
+        # a product with the reciprocal, and labels depend on the last bit.
+        low, high = self.value_range
+
+        def segment_scaled(batch):
+            return self.segment_batch(
+                (batch - np.float32(low)) / np.float32(high - low)
+            )
+
+        return groups.relabel(self._call_host(segment_scaled, images))
+
     def segment(self, images):
+        return self._call_host(self.segment_batch, images)
+
+    def _call_host(self, function, images):
         # The name is all that TensorFlow says of this operation when XLA refuses
         # it or a SavedModel misses it, so it carries the explanation.
         name = f"{type(self).__name__}_runs_on_the_host_without_XLA_and_export"
+        images = tf.cast(images, tf.float32)
         segments = tf.numpy_function(
-            self.segment_batch, [images], tf.int32, stateful=False, name=name
+            function, [images], tf.int32, stateful=False, name=name
         )
         return tf.ensure_shape(segments, images.shape[:3])
 

@@ -106,7 +106,7 @@ class RandomPartition(ControlLayer):
     def _sized_labels(self, images, pixels):
         """Labels to shuffle, (N, H·W) int32, each as often as its group is large."""
         if self.like is not None:
-            return tf.reshape(self._like_segments(images), [-1, pixels])
+            return tf.reshape(self.like(images), [-1, pixels])
         counts = tf.cast(self._group_counts(images), tf.int64)[:, None]
         pixels = tf.cast(pixels, tf.int64)
         return tf.cast(tf.range(pixels) * counts // pixels, tf.int32)
