@@ -113,7 +113,7 @@ class _Inference(keras.layers.Layer):
     """
 
     def __init__(self, layer):
-        super().__init__(dtype="float32", autocast=False)
+        super().__init__(name="inference", dtype="float32", autocast=False)
         self._function = lambda images: layer(images)  # keeps its weights out of sight
         self.built = True
 
