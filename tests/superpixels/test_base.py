@@ -252,10 +252,6 @@ def test_images_are_scaled_as_numpy_divides():
         )
 
 
-@pytest.mark.xfail(
-    reason="the base divides by a float32 constant, which graphs turn into a product",
-    strict=True,
-)
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 def test_images_are_scaled_alike_in_a_graph(jit_compile):
     # Compilers turn a division by a constant into a product, which rounds anew.

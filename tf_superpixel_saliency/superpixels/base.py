@@ -67,11 +67,11 @@ class SuperpixelLayer(keras.layers.Layer, abc.ABC):
             (N, H, W) int32, numbered 0…p−1 in raster order.
         """
         low, high = self.value_range
-        scaled = tf.cast(images, tf.float32)
-        if (low, high) != (0.0, 1.0):
-            # A division, not a product with the reciprocal: it then rounds as
-            # NumPy's x / 255 does, on which scikit-image's labels depend.
-            scaled = (scaled - low) / tf.constant(high - low, tf.float32)
+        # In float64, and rounded once: compilers turn a division by 255 into a product
+        # with its reciprocal, which in float32 rounds otherwise than NumPy's x / 255
+        # does, on which scikit-image's labels depend.
+        scaled = (tf.cast(images, tf.float64) - low) / (high - low)
+        scaled = tf.cast(scaled, tf.float32)
         return groups.relabel(tf.stop_gradient(self.segment(scaled)))
 
     def call(self, images):

@@ -1,0 +1,51 @@
+"""What the README and the docstrings show is run."""
+
+import doctest
+import importlib
+import pathlib
+import pkgutil
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_superpixel_saliency as tss
+
+ROOT = pathlib.Path(__file__).parents[1]
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(tss.__path__, tss.__name__ + ".")
+    if not module.name.endswith("__main__")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name):
+    module = importlib.import_module(name)
+    globs = {**vars(module), "np": np, "tf": tf, "keras": keras, "tss": tss}
+    finder, runner = doctest.DocTestFinder(exclude_empty=True), doctest.DocTestRunner()
+    for test in finder.find(module, name, globs=globs):
+        result = runner.run(test)
+        assert result.failed == 0, f"{test.name}: see the output above"
+
+
+def test_examples_in_the_readme(tmp_path, monkeypatch):
+    readme = (ROOT / "README.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", readme, re.M | re.S)
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+    assert (tmp_path / "overlay.png").stat().st_size > 10_000
+
+
+def test_readme_links_and_commands():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for link in re.findall(r"\]\(([^)#:]+)\)", readme):
+        assert (ROOT / link).exists(), link
+    commands = re.findall(r"^```sh\n(.*?)^```", readme, re.M | re.S)
+    assert len(commands) == 2
+    assert "pip install" in commands[0] and "superpixel-saliency demo" in commands[0]
+    assert "pip install" in commands[1] and "pytest" in commands[1]
