@@ -65,7 +65,9 @@ def sparsify(
     share = tf.reduce_mean(kept, axis=1)
     if saturation_fraction is not None:
         level = kth_largest(flat, _rank(size, saturation_fraction))[:, None]
-        kept *= tf.minimum(tf.math.divide_no_nan(flat, level), 1.0)
+        # Where fewer than γ·d values are not 0, the level is 0 and all kept are 1.
+        relaxed = tf.math.divide_no_nan(flat, level)
+        kept *= tf.where(flat < level, relaxed, 1.0)
     return tf.reshape(kept, shape), share
 
 
