@@ -103,7 +103,7 @@ class Scorer:
 
     def _logit(self, outputs, targets, kind, activation):
         if kind == "probability":
-            if activation.kind == "linear" or activation.logits is None:
+            if activation.logits is None:
                 raise ValueError(
                     'score="logit" needs the values before the softmax, which are out '
                     "of reach in this model. Pass a model that ends in logits, or "

@@ -165,7 +165,7 @@ def _walk(tensor: tf.Tensor, reachable: bool) -> Activation:
     if op.type in ("Softmax", "Sigmoid"):
         return Activation(op.type.lower(), op.inputs[0] if reachable else None)
     if op.type in _LINEAR:
-        return Activation("linear", tensor if reachable else None)
+        return Activation("linear", None)
     if op.type in _SUMS:
         # The mean of softmaxes is no softmax: its logits are out of reach.
         return Activation(_kind_of_sum(op), None)
