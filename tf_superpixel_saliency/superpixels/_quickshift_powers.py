@@ -64,7 +64,7 @@ def log2(x: tf.Tensor) -> tf.Tensor:
     """
 
     def word(value):
-        return tf.constant(value, tf.uint64)
+        return tf.constant(value % 2**64, tf.uint64)
 
     bits = tf.bitcast(x, tf.uint64)
     width, bias = word(_MANTISSA_BITS), word(_BIAS)

@@ -164,6 +164,9 @@ class Quickshift(SuperpixelLayer):
 
 def _segment_batch(images, noise, **settings):
     """Segments, (N, H, W) int32, of images that are segmented one by one."""
+    if images.shape[0] == 0:
+        # A loop of no steps can't tell the size of what it would return.
+        return tf.zeros(tf.shape(images)[:3], tf.int32)
     one = functools.partial(_segment_image, **settings)
     return tf.map_fn(
         lambda image: one(image, noise),
