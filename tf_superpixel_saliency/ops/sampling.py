@@ -35,7 +35,9 @@ def sum_over_samples(
     def body(chunk, *sums):
         numbers = chunk * per_chunk + tf.range(per_chunk)
         weights = tf.cast(numbers < num_samples, tf.float32)
-        return chunk + 1, *[s + a for s, a in zip(sums, add(numbers, weights))]
+        added = zip(sums, add(numbers, weights))
+        # A batch of known size comes back from `add` as one of unknown size.
+        return chunk + 1, *[tf.ensure_shape(s + a, s.shape) for s, a in added]
 
     invariants = (tf.TensorShape([]), *[z.shape for z in zeros])
     _, *sums = tf.while_loop(
