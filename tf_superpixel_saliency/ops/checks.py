@@ -48,18 +48,12 @@ def checked_images(images, expected_shape=None):
         ValueError: another rank or size, an empty batch, NaN or infinite pixels.
         TypeError: not numbers.
     """
-    if not tf.is_tensor(images):
-        images = np.asarray(images)
-        if images.dtype.kind not in "biuf":
-            raise TypeError(
-                "images must be real numbers of shape (N, H, W, C), but got "
-                f"{images.dtype} of shape {images.shape}."
-            )
+    images = _real_numbers(images)
     shape = tuple(images.shape)
     if len(shape) != 4:
         hint = (
             "Add the batch axis, as in images[None]."
-            if len(shape) == 3 and (shape[-1] <= 4 or expected_shape is None)
+            if len(shape) == 3 and shape[-1] <= 4
             else "Add the axis that is missing, as in images[None] for a batch of one "
             "or images[..., None] for gray images."
         )
@@ -91,6 +85,26 @@ def checked_images(images, expected_shape=None):
     return images
 
 
+def _real_numbers(images):
+    """An array or tensor of real numbers, of any shape."""
+    if tf.is_tensor(images):
+        dtype = images.dtype
+        real = dtype.is_floating or dtype.is_integer or dtype.is_bool
+        dense = isinstance(images, (tf.Tensor, tf.Variable))
+        found = dtype.name if dense else f"a {type(images).__name__}"
+    else:
+        images = _array(images)
+        real, dense = images.dtype.kind in "biuf", True
+        found = f"{images.dtype} of shape {images.shape}"
+    if real and dense:
+        return images
+    raise TypeError(
+        "images must be one array of real numbers of shape (N, H, W, C), but got "
+        f"{found}. Images of several sizes are resized first, or passed one by one; "
+        "other types are converted with np.asarray(images, 'float32')."
+    )
+
+
 def checked_targets(targets, batch: int, classes: int | None = None) -> np.ndarray:
     """Targets as (N,) int32: class indices, −1 for the predicted class.
 
@@ -105,7 +119,7 @@ def checked_targets(targets, batch: int, classes: int | None = None) -> np.ndarr
     """
     if targets is None:
         return np.full(batch, -1, np.int32)
-    array = np.asarray(targets)
+    array = _array(targets)
     if array.dtype.kind not in "iu":
         raise TypeError(
             "targets must be integers, the index of the class to explain in each "
@@ -143,7 +157,7 @@ def checked_segments(segments, images_shape) -> np.ndarray:
         ValueError: another shape, or negative labels.
         TypeError: not integers.
     """
-    array = np.asarray(segments)
+    array = _array(segments)
     batch, height, width = images_shape[:3]
     if array.dtype.kind not in "biu":
         raise TypeError(
@@ -165,6 +179,13 @@ def checked_segments(segments, images_shape) -> np.ndarray:
     numbered = np.stack([np.unique(row, return_inverse=True)[1] for row in flat])
     numbered = numbered.reshape(-1, height, width).astype(np.int32)
     return np.broadcast_to(numbered, (batch, height, width))
+
+
+def _array(values):
+    try:
+        return np.asarray(values)
+    except ValueError:  # rows of several lengths: refused by their type
+        return np.empty((), object)
 
 
 def checked_fraction(name: str, value, low=0.0, high=1.0, open_low=True) -> float:
