@@ -11,16 +11,20 @@ All functions take one image; nothing leaves the graph and all shapes are fixed.
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
+
+from tf_superpixel_saliency.ops import trees
 
 # Steps from a pixel to its neighbours (dy, dx), in the order in which
 # scikit-image's flood fill looks at them.
 _STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0))
-_OPPOSITE = (1, 0, 3, 2)
-# A key grows by two bits a sweep: 28 sweeps after a rank below 2**6 · 4 fit an
-# int64, with room for ranks of images up to 2**26 pixels every 16.
-_SWEEPS_PER_RANKING = 16
-_NO_KEY = tf.int64.max
+# Keys grow by two bits a sweep, and a float64 holds 53: so many sweeps from keys
+# below 2, 2**11 and 2**28.
+_SWEEPS_AT_FIRST, _SWEEPS_IF_COUNTED, _SWEEPS_IF_SORTED = 25, 20, 12
+_MOST_PIXELS = 2**27
+# So many keys at most are ranked by counting instead of sorting.
+_COUNTED = 1024
 
 
 def _neighbour(values: tf.Tensor, step: int, outside) -> tf.Tensor:
@@ -89,13 +93,65 @@ def connected_components(labels: tf.Tensor) -> tf.Tensor:
     return roots
 
 
-def _ranked(keys: tf.Tensor) -> tf.Tensor:
-    """Replace the keys by their ranks, which keeps their order and saves bits."""
-    flat = tf.reshape(keys, [-1])
-    order = tf.argsort(flat)
-    ranks = tf.cast(tf.argsort(order), tf.int64)
-    ranks = tf.where(tf.equal(flat, _NO_KEY), _NO_KEY, ranks)
-    return tf.ensure_shape(tf.reshape(ranks, tf.shape(keys)), keys.shape)
+def _ranked(keys: tf.Tensor, used: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Replace keys by a power of two plus their ranks: the same order, fewer bits.
+
+    A level's keys then lie in [b, 2b) for some b, the next level's in [4b, 8b).
+
+    Args:
+        keys: (n,) float64, different from each other where they are used.
+        used: (n,) bool; other keys stay as they are.
+
+    Returns:
+        The keys, b, and how many sweeps may follow.
+    """
+    place = tf.cumsum(tf.cast(used, tf.int32)) - 1
+
+    def by_counting():
+        slot = tf.where(used, place, _COUNTED)
+        few = tf.math.unsorted_segment_min(keys, slot, _COUNTED + 1)[:_COUNTED]
+        ranks = tf.reduce_sum(tf.cast(few[None] < few[:, None], tf.int32), axis=1)
+        ranked = tf.gather(_double(_COUNTED + ranks), slot % _COUNTED)
+        return tf.where(used, ranked, keys), _double(_COUNTED), _SWEEPS_IF_COUNTED
+
+    def by_sorting():
+        order = tf.argsort(tf.where(used, keys, np.inf))
+        ranked = _double(_MOST_PIXELS + tf.argsort(order))
+        return tf.where(used, ranked, keys), _double(_MOST_PIXELS), _SWEEPS_IF_SORTED
+
+    return tf.cond(place[-1] < _COUNTED, by_counting, by_sorting)
+
+
+def _double(value):
+    return tf.cast(value, tf.float64)
+
+
+class _Shifts:
+    """The image as one flat array in which a step is a shift.
+
+    A column behind the image and a margin at both ends keep what is not adjacent
+    apart. Shifts of a flat array are contiguous reads, unlike those of a padded
+    image.
+    """
+
+    def __init__(self, size):
+        self.height, self.width = size[0], size[1] + 1
+        self.length = self.height * self.width
+
+    def flat(self, values, outside):
+        padded = tf.pad(values, [[0, 0], [0, 1]], constant_values=outside)
+        return tf.reshape(padded, [-1])
+
+    def image(self, values, shape):
+        image = tf.reshape(values, [self.height, self.width])[:, :-1]
+        return tf.ensure_shape(image, shape)
+
+    def behind(self, values, outside):
+        """For each step, the values at the pixels from which it leads here."""
+        margin = tf.fill([self.width], tf.cast(outside, values.dtype))
+        padded = tf.concat([margin, values, margin], axis=0)
+        begins = [self.width - dy * self.width - dx for dy, dx in _STEPS]
+        return [padded[begin : begin + self.length] for begin in begins]
 
 
 def _fill_order(components: tf.Tensor, active: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -103,57 +159,61 @@ def _fill_order(components: tf.Tensor, active: tf.Tensor) -> tuple[tf.Tensor, ..
 
     A first-in-first-out fill visits by distance from its start, and at equal
     distance in the order of (place of the discovering pixel, direction looked in).
+    One sweep a distance gives all pixels there the least such pair as their key,
+    4·(key of the discovering pixel) + direction. From 1 at the start, keys of
+    larger distances are then larger. A pixel not visited yet has no neighbours at
+    smaller distances than the last, so that a sweep need not know the last.
 
     Args:
         components: (H, W) int32, as of `connected_components`.
         active: (H, W) bool, components to visit.
 
     Returns:
-        distances: (H, W) int32, from the first pixel inside the component; −1 where
-            not active.
-        keys: (H, W) int64, the order among pixels of one component and distance.
+        phases: (H, W) int32, and
+        keys: (H, W) float64. The order in a component is by phase, then by key.
     """
+    shifts = _Shifts(tf.shape(components))
+    names = shifts.flat(tf.where(active, components, -1), -1)
+    links = [(names >= 0) & tf.equal(names, name) for name in shifts.behind(names, -1)]
     start = active & tf.equal(components, _indices_like(components))
-    # The step leads from the pixel found back to the one that found it.
-    found_from = [
-        tf.equal(components, _neighbour(components, _OPPOSITE[step], -1)) & active
-        for step in range(4)
-    ]
+    keys = tf.where(shifts.flat(start, False), _double(1), np.inf)
 
-    def sweep(distance, distances, keys, front, _):
-        front = tf.cond(
-            tf.equal(distance % _SWEEPS_PER_RANKING, _SWEEPS_PER_RANKING - 1),
-            lambda: _ranked(front),
-            lambda: front,
-        )
-        grown = tf.fill(tf.shape(front), _NO_KEY)
-        for step in range(4):
-            origin = _neighbour(front, _OPPOSITE[step], _NO_KEY)
-            reached = found_from[step] & tf.not_equal(origin, _NO_KEY)
-            key = tf.where(reached, origin * 4 + step, _NO_KEY)
-            grown = tf.minimum(grown, key)
-        grown = tf.where(distances < 0, grown, _NO_KEY)
-        new = tf.not_equal(grown, _NO_KEY)
-        return (
-            distance + 1,
-            tf.where(new, distance + 1, distances),
-            tf.where(new, grown, keys),
-            tf.ensure_shape(grown, components.shape),
-            tf.reduce_any(new),
-        )
+    def sweep(count, keys, _):
+        found = tf.fill(tf.shape(keys), _double(np.inf))
+        for step, near in enumerate(shifts.behind(keys, np.inf)):
+            candidate = tf.where(links[step], near * 4.0 + float(step), np.inf)
+            found = tf.minimum(found, candidate)
+        grown = tf.where(keys < np.inf, keys, found)
+        return count + 1, grown, tf.reduce_any(tf.not_equal(grown, keys))
 
-    front = tf.where(start, tf.zeros_like(components, tf.int64), _NO_KEY)
-    state = (
-        tf.constant(0),
-        tf.where(start, 0, -tf.ones_like(components)),
-        front,
-        front,
-        tf.reduce_any(start),
+    def phase_of_sweeps(phase, phases, final, keys, lowest, limit, _):
+        count, grown, going_on = tf.while_loop(
+            lambda count, _, changed: changed & (count < limit),
+            sweep,
+            (tf.constant(0), keys, tf.constant(True)),
+            parallel_iterations=1,
+        )
+        new = tf.not_equal(grown, keys)
+        phases = tf.where(new, phase, phases)
+        final = tf.where(new, grown, final)
+        lowest *= 4.0 ** _double(count)
+        keys, lowest, limit = tf.cond(
+            going_on,
+            # Between the last level and the one before, half as large at most.
+            lambda: _ranked(grown, new & (grown > 0.75 * lowest)),
+            lambda: (grown, lowest, limit),
+        )
+        return phase + 1, phases, final, keys, lowest, limit, going_on
+
+    state = tf.constant(1), tf.zeros_like(names), keys, keys, _double(1)
+    _, phases, final, *_ = tf.while_loop(
+        lambda *state: state[-1],
+        phase_of_sweeps,
+        (*state, tf.constant(_SWEEPS_AT_FIRST), tf.reduce_any(start)),
+        parallel_iterations=1,
     )
-    _, distances, keys, _, _ = tf.while_loop(
-        lambda *state: state[-1], sweep, state, parallel_iterations=1
-    )
-    return distances, keys
+    shape = components.shape
+    return shifts.image(phases, shape), shifts.image(final, shape)
 
 
 def _cut_large(labels: tf.Tensor, max_size: tf.Tensor):
@@ -170,10 +230,10 @@ def _cut_large(labels: tf.Tensor, max_size: tf.Tensor):
     def cut(labels, components, sizes):
         flat = tf.reshape(components, [-1])
         large = tf.gather(sizes, components) > max_size
-        distances, keys = _fill_order(components, large)
-        # Sorted by component, then distance, then key; stable sorts from the last.
+        phases, keys = _fill_order(components, large)
+        # Sorted by component, then phase, then key; stable sorts from the last.
         order = tf.argsort(tf.reshape(keys, [-1]), stable=True)
-        for values in (tf.reshape(distances, [-1]), flat):
+        for values in (tf.reshape(phases, [-1]), flat):
             order = tf.gather(order, tf.argsort(tf.gather(values, order), stable=True))
         place = tf.argsort(order)
         first = tf.math.unsorted_segment_min(place, flat, pixels)
@@ -237,7 +297,7 @@ def merge_small(
         waiting = tf.reshape(indices, [-1]) < first_large
     parents = _last_touched(components, small, earlier, waiting, is_large)
     roots = _next_large(waiting, is_large, parents)
-    roots = tf.gather(_follow(roots), flat)
+    roots = tf.gather(trees.find_roots(roots), flat)
     roots = tf.ensure_shape(tf.reshape(roots, tf.shape(labels)), labels.shape)
     return tf.where(inside, roots, -1)
 
@@ -313,14 +373,14 @@ def _last_touched(components, small, earlier, waiting, is_large):
         joins = _may_join(components, neighbour, waiting, before)
         target = tf.where(joins, neighbour, target)
     target = tf.where(small, target, -1)
-    distances, keys = _fill_order(components, small)
+    phases, keys = _fill_order(components, small)
 
     def last(values, among):
         values = tf.where(among, values, tf.constant(-1, values.dtype))
         most = tf.math.unsorted_segment_max(tf.reshape(values, [-1]), flat, count)
         return among & tf.equal(values, tf.gather(most, components))
 
-    chosen = last(keys, last(distances, target >= 0))
+    chosen = last(keys, last(phases, target >= 0))
     chosen_target = tf.reshape(tf.where(chosen, target, -1), [-1])
     parents = tf.math.unsorted_segment_max(chosen_target, flat, count)
     own = tf.range(count)
@@ -340,19 +400,3 @@ def _next_large(waiting, is_large, parents):
     )
     joined = tf.where(tf.equal(large, tf.int32.max), rest, large)
     return tf.where(waiting, tf.gather(joined, before), parents)
-
-
-def _follow(parents: tf.Tensor) -> tf.Tensor:
-    """Roots of a forest of pointers, by pointer doubling: (n,) int32 → (n,)."""
-
-    def jump(pointers, _):
-        farther = tf.gather(pointers, pointers)
-        return farther, tf.reduce_any(tf.not_equal(farther, pointers))
-
-    roots, _ = tf.while_loop(
-        lambda _, changed: changed,
-        jump,
-        (parents, tf.constant(True)),
-        parallel_iterations=1,
-    )
-    return roots

@@ -14,11 +14,13 @@ class Seeds(typing.NamedTuple):
     Attributes:
         rows, columns: (p,) positions of the centres.
         step: a Python number or a scalar tensor.
+        grid: for rows and for columns (first, step, number of lines), or None.
     """
 
     rows: typing.Any
     columns: typing.Any
     step: typing.Any
+    grid: tuple | None = None
 
     def count(self):
         """Number of centres p, a Python integer where it is known."""
@@ -84,10 +86,13 @@ def grid_seeds(height, width, n_segments) -> Seeds:
         for start, end, step in zip(starts, (height, width), steps)
     ]
     if any(tf.is_tensor(line) for line in lines):
-        grid = tf.meshgrid(*lines, indexing="ij")
-        return Seeds(*(tf.reshape(axis, [-1]) for axis in grid), tf.maximum(*steps))
-    grid = np.meshgrid(*lines, indexing="ij")
-    return Seeds(*(axis.ravel() for axis in grid), max(steps))
+        grid = tuple(zip(starts, steps, (tf.shape(line)[0] for line in lines)))
+        seeds = tf.meshgrid(*lines, indexing="ij")
+        seeds = (tf.reshape(axis, [-1]) for axis in seeds)
+        return Seeds(*seeds, tf.maximum(*steps), grid)
+    grid = tuple(zip(starts, steps, map(len, lines)))
+    seeds = np.meshgrid(*lines, indexing="ij")
+    return Seeds(*(axis.ravel() for axis in seeds), max(steps), grid)
 
 
 def window_steps(height, width, count):

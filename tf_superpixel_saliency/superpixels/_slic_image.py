@@ -16,6 +16,7 @@ from tf_superpixel_saliency.superpixels import (
 
 # Images worked on at a time.
 _PARALLEL_IMAGES = 2
+_FEW_CENTRES = 200
 
 
 class Settings(typing.NamedTuple):
@@ -156,6 +157,9 @@ def _cluster(colors, inside, seeds, size, settings, masked):
     positions = tf.stack(
         [tf.cast(seeds.rows, tf.float64), tf.cast(seeds.columns, tf.float64)], axis=1
     )
+    # Few centres are as quickly looked through as the near ones.
+    if seeds.grid and settings.n_segments > _FEW_CENTRES:
+        clustering.look_near(seeds.grid)
     centres, alive = clustering.start(positions)
     if masked:
         # maskSLIC spreads the centres over the mask before it looks at colours.

@@ -18,6 +18,8 @@ import tensorflow as tf
 
 # Centres that a cell tries in one pass over the pixels.
 _CENTRES_A_PASS = 8
+# How far from a cell's place on the grid centres are looked for, in grid steps.
+_NEAR = 5
 _QUANTA = 2.0**16
 _FAR = tf.int64.max
 
@@ -98,6 +100,7 @@ class WindowedKMeans:
         self.channels = colors.shape[-1]
         self.colors = cut_into_cells(quantised(colors), cells, 0)
         self.inside = cut_into_cells(inside[..., None], cells, False)[0]
+        self.near = None
         place = tf.range(cells.height * cells.width)
         cell = tf.range(cells.rows * cells.columns)
         self.offsets = (
@@ -157,31 +160,113 @@ class WindowedKMeans:
         )
         return join_cells(labels, self.cells, self.size), centres, alive
 
-    def _reach(self, centres, alive):
-        """Which centres' windows reach which cells: (p, cells) bool."""
-        reach = alive[:, None]
+    def look_near(self, grid):
+        """Expect centres near their places on a grid, which makes lists shorter.
+
+        Args:
+            grid: for rows and for columns: first position, step and number of the
+                grid's lines.
+        """
+        homes = []
+        for axis in range(2):
+            edge = (self.cells.height, self.cells.width)[axis]
+            start, step, lines = (tf.cast(value, tf.float64) for value in grid[axis])
+            middle = self.corners[axis] + tf.cast(edge, tf.float64) / 2
+            home = tf.round((middle - start) / step)
+            homes.append(tf.clip_by_value(home, 0.0, lines - 1))
+        around = tf.range(-_NEAR, _NEAR + 1, dtype=tf.float64)
+        offsets = tf.meshgrid(around, around, indexing="ij")
+        rows, columns = (
+            tf.reshape(offset, [-1, 1]) + home for offset, home in zip(offsets, homes)
+        )
+        lines, per_line = (tf.cast(axis[2], tf.float64) for axis in grid)
+        exists = (rows >= 0) & (rows < lines) & (columns >= 0) & (columns < per_line)
+        numbers = tf.where(exists, rows * per_line + columns, -1.0)
+        self.near = tf.cast(numbers, tf.int32)
+        self.homes = [
+            tf.reshape(homes[0], [self.cells.rows, -1])[:, 0],
+            tf.reshape(homes[1], [self.cells.rows, -1])[0],
+        ]
+        self.per_line = per_line
+
+    def _is_near(self, centres, alive):
+        """Whether all that a cell can be seen by is near it on the grid."""
+        number = tf.range(_length(centres), dtype=tf.float64)
+        line = tf.floor(number / self.per_line)
+        lines = line, number - line * self.per_line
+        edges = (self.cells.height, self.cells.width)
+        near = tf.constant(True)
+        for axis in range(2):
+            middle = tf.floor(centres[:, axis])
+            last = tf.cast(_length(self.homes[axis]) - 1, tf.float64)
+            for side in (-self.window[axis], self.window[axis]):
+                cell = tf.floor((middle + side) / tf.cast(edges[axis], tf.float64))
+                cell = tf.cast(tf.clip_by_value(cell, 0.0, last), tf.int32)
+                home = tf.gather(self.homes[axis], cell)
+                close = tf.abs(home - lines[axis]) <= _NEAR
+                near &= tf.reduce_all(close | tf.logical_not(alive))
+        return near
+
+    def _places(self, numbers, centres, alive):
+        """In which place a cell tries which centre: like `numbers`, −1 for never.
+
+        Args:
+            numbers: (n, cells) or (n, 1) int32, centres in rising order, −1 for none.
+        """
+        number = tf.maximum(numbers, 0)
+        reach = (numbers >= 0) & tf.gather(alive, number)
         edges = (self.cells.height, self.cells.width)
         for axis in range(2):
-            middle = tf.floor(centres[:, axis])[:, None]
+            middle = tf.floor(tf.gather(centres[:, axis], number))
             corner = self.corners[axis][None]
             last = corner + tf.cast(edges[axis] - 1, tf.float64)
             reach &= middle - self.window[axis] <= last
             reach &= middle + self.window[axis] >= corner
-        return reach
+        place = tf.cumsum(tf.cast(reach, tf.int32), axis=0, exclusive=True)
+        return tf.where(reach, place, -1)
+
+    def _lists(self, centres, alive):
+        """How many centres the busiest cell tries, and the n-th of every cell.
+
+        Returns:
+            The number, and a function of n that gives (cells,) int32, −1 for none.
+        """
+
+        def pick(numbers, places, n):
+            chosen = tf.where(tf.equal(places, n), numbers, -1)
+            return tf.reduce_max(chosen, axis=0)
+
+        everyone = tf.range(_length(centres))[:, None]
+
+        def from_all():
+            return self._places(everyone, centres, alive)
+
+        if self.near is None:
+            places = from_all()
+            return tf.reduce_max(places) + 1, lambda n: pick(everyone, places, n)
+        places = self._places(self.near, centres, alive)
+        is_near = self._is_near(centres, alive)
+        most = tf.cond(
+            is_near,
+            lambda: tf.reduce_max(places),
+            lambda: tf.reduce_max(from_all()),
+        )
+        # The long lists are made anew for each n: they should hardly ever be needed.
+        return most + 1, lambda n: tf.cond(
+            is_near,
+            lambda: pick(self.near, places, n),
+            lambda: pick(everyone, from_all(), n),
+        )
 
     def _assign(self, labels, centres, alive, spread, slic_zero, ignore_color):
         """Give every pixel the nearest of the centres that see it."""
-        reach = self._reach(centres, alive)
-        place = tf.cumsum(tf.cast(reach, tf.int32), axis=0, exclusive=True)
-        place = tf.where(reach, place, -1)
-        most = tf.reduce_max(place) + 1
-        numbers = tf.range(1, _length(reach) + 1)[:, None]
+        most, centre_at = self._lists(centres, alive)
 
         def one_pass(start, best):
             for n in range(_CENTRES_A_PASS):
-                chosen = tf.where(tf.equal(place, start + n), numbers, 0)
-                number = tf.reduce_max(chosen, axis=0) - 1
-                keys = self._keys(number, centres, spread, slic_zero, ignore_color)
+                keys = self._keys(
+                    centre_at(start + n), centres, spread, slic_zero, ignore_color
+                )
                 best = tf.minimum(best, keys)
             return start + _CENTRES_A_PASS, best
 
