@@ -168,6 +168,10 @@ class Explainer(CompiledModel, abc.ABC):
             config["jit_compile"] = "auto"
         return config
 
+    def compile_from_config(self, config):
+        # Keras leaves this out, with a warning, where `compile` is a class's own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
     def save(self, filepath, overwrite=True, **kwargs):
         """Save as `.keras`, model included; refused where it could not be loaded.
 
