@@ -1,0 +1,101 @@
+"""How often an explainer is traced, where XLA compiles it, threads that share it."""
+
+import concurrent.futures
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_superpixel_saliency as tss
+from tests.explainers.networks import as_arrays, classifier, photos, relative_error
+
+
+def build(method=tss.SimpleGradient, **kwargs):
+    return method(classifier(), tss.SquareGrid(size=4), **kwargs)
+
+
+def test_one_trace_for_all_batch_sizes_and_targets():
+    traces = []
+    inner = classifier()
+
+    def model(images):
+        traces.append(1)
+        return inner(images, training=False)
+
+    explainer = tss.SimpleGradient(model, tss.SquareGrid(size=4))
+    explainer(photos(3))
+    once = len(traces)
+    assert once == 1
+    for count in (1, 2, 5):
+        explainer(photos(count), targets=[0] * count)
+        explainer(photos(count).astype("uint8"), targets=1)
+        list(explainer.explain_batches(photos(count), batch_size=2))
+    assert len(traces) == once
+    explainer(photos(2), segments=np.zeros(photos(1).shape[1:3], int))
+    assert len(traces) == once + 1  # another graph: no super-pixel layer in it
+    explainer(photos(3), segments=np.zeros(photos(3).shape[:3], int))
+    assert len(traces) == once + 1
+
+
+def test_eight_threads_on_one_explainer_that_was_never_called():
+    explainer = build(tss.SmoothGrad, num_samples=4, partition="dynamic")
+    other = build(tss.SmoothGrad, num_samples=4, partition="dynamic")
+    expected = as_arrays(other(photos(7)))
+
+    def explain(i):
+        rows = slice(i % 7, i % 7 + 1)
+        return i % 7, as_arrays(explainer(photos(7)[rows]))
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(explain, range(24)))
+    for i, out in results:
+        assert relative_error(out["maps"], expected["maps"][i : i + 1])[0] < 1e-5
+        assert out["num_groups"] == expected["num_groups"][i]
+
+
+class TestWhereXlaIsUsed:
+    """XLA makes convolutions slower on a CPU: it is used where it is asked for."""
+
+    @pytest.fixture
+    def compilations(self, monkeypatch):
+        """The jit_compile of every tf.function that is made."""
+        made = []
+        original = tf.function
+
+        def recorded(*args, **kwargs):
+            if args:  # Keras' convolutions decorate one that they don't call
+                made.append(kwargs.get("jit_compile"))
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(tf, "function", recorded)
+        return made
+
+    @pytest.mark.parametrize("setting", [None, "auto", False, True])
+    def test_call_and_predict(self, compilations, setting):
+        explainer = build()
+        if setting is not None:
+            explainer.compile(jit_compile=setting)
+            assert explainer.get_compile_config()["jit_compile"] == setting
+        gpu = bool(tf.config.list_physical_devices("GPU"))
+        wanted = setting is True or (setting in (None, "auto") and gpu)
+        assert explainer.jit_compile is wanted
+        explainer(photos(1))
+        assert (True in compilations) is wanted
+        compilations.clear()
+        explainer.predict(photos(1), verbose=0)
+        assert (True in compilations) is wanted
+
+    def test_a_new_setting_reaches_a_called_explainer(self, compilations):
+        explainer = build()
+        explainer(photos(1))
+        assert True not in compilations
+        explainer.compile(jit_compile=True)
+        explainer(photos(1))
+        assert True in compilations
+
+    def test_layers_on_the_host_leave_it_aside(self):
+        explainer = tss.SimpleGradient(classifier(), tss.Felzenszwalb(scale=50))
+        with pytest.warns(UserWarning, match="runs on the host"):
+            explainer.compile(jit_compile=True)
+        assert explainer.jit_compile is False
+        assert explainer(photos(1))["status"].numpy() == 0
