@@ -70,7 +70,8 @@ def _check_shapes(images, segments, indicators):
             f"width, but got {tuple(images)} and {tuple(segments)}."
         )
     per_channel = indicators.rank == 3 and indicators[2:].is_compatible_with(images[3:])
-    if not per_channel and indicators.rank != 2:
+    same_batch = indicators[:1].is_compatible_with(images[:1])
+    if not same_batch or (not per_channel and indicators.rank != 2):
         raise ValueError(
             "GroupIndicator takes indicators of shape (N, p, C), one a group and "
             f"channel, or (N, p), shared by the channels, but got {tuple(indicators)} "
