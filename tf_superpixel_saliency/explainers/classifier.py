@@ -67,7 +67,11 @@ def check_input_dtype(model):
     """Refuse a Keras model whose `Input` has an integer dtype: it has no gradient."""
     if not isinstance(model, keras.Model):
         return
-    for tensor in getattr(model, "inputs", None) or []:
+    try:
+        inputs = model.inputs or []
+    except (AttributeError, ValueError):  # subclassed, or never called
+        inputs = []
+    for tensor in inputs:
         if not keras.backend.is_float_dtype(tensor.dtype):
             raise ValueError(
                 f"The model's input {tensor.name!r} has dtype {tensor.dtype}: integers "
@@ -114,17 +118,21 @@ class _Inference(keras.layers.Layer):
 
     def __init__(self, layer):
         super().__init__(name="inference", dtype="float32", autocast=False)
-        self._function = lambda images: layer(images)  # keeps its weights out of sight
+        # A function keeps the layer's weights out of sight.
+        self._function = lambda images: layer(images, training=False)
         self.built = True
 
     def call(self, images, training=False):
         return self._function(images)
 
 
-def _where_it_is_taken(function):
-    if _names_training(function):
-        return lambda images: _one_output(function(images, training=False))
-    return lambda images: _one_output(function(images))
+def _where_it_is_taken(function, owner=None):
+    keywords = {"training": False} if _names_training(function) else {}
+
+    def call(images, _owner=owner):  # a SavedModel's function dies without it
+        return _one_output(function(images, **keywords))
+
+    return call
 
 
 def _saved_model_function(model):
@@ -141,7 +149,7 @@ def _saved_model_function(model):
             f"{sorted(model.signatures)}. Pass one of them, as in "
             "model.signatures['name']."
         )
-    return _where_it_is_taken(function)
+    return _where_it_is_taken(function, owner=model)
 
 
 def _signature_function(signature, owner=None):
@@ -153,7 +161,7 @@ def _signature_function(signature, owner=None):
         )
     (name,) = specs
 
-    def function(images, _owner=owner):  # a signature dies without its SavedModel
+    def function(images, _owner=owner):
         if isinstance(name, int):
             return _one_output(signature(images))
         return _one_output(signature(**{name: images}))
