@@ -28,7 +28,7 @@ def group_map(maps, segments) -> np.ndarray:
     >>> group_map([[[1.0, 3.0, 5.0]]], [[7, 7, 2]])
     array([[[2., 2., 5.]]], dtype=float32)
     """
-    array = np.asarray(maps)
+    array = checks.as_array(maps)
     if array.dtype.kind not in "biuf" or array.ndim not in (3, 4):
         raise ValueError(
             "maps must be real numbers of shape (N, H, W) or (N, H, W, C), but got "

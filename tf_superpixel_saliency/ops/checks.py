@@ -93,7 +93,7 @@ def _real_numbers(images):
         dense = isinstance(images, (tf.Tensor, tf.Variable))
         found = dtype.name if dense else f"a {type(images).__name__}"
     else:
-        images = _array(images)
+        images = as_array(images)
         real, dense = images.dtype.kind in "biuf", True
         found = f"{images.dtype} of shape {images.shape}"
     if real and dense:
@@ -119,7 +119,7 @@ def checked_targets(targets, batch: int, classes: int | None = None) -> np.ndarr
     """
     if targets is None:
         return np.full(batch, -1, np.int32)
-    array = _array(targets)
+    array = as_array(targets)
     if array.dtype.kind not in "iu":
         raise TypeError(
             "targets must be integers, the index of the class to explain in each "
@@ -157,7 +157,7 @@ def checked_segments(segments, images_shape) -> np.ndarray:
         ValueError: another shape, or negative labels.
         TypeError: not integers.
     """
-    array = _array(segments)
+    array = as_array(segments)
     batch, height, width = images_shape[:3]
     if array.dtype.kind not in "biu":
         raise TypeError(
@@ -181,10 +181,11 @@ def checked_segments(segments, images_shape) -> np.ndarray:
     return np.broadcast_to(numbered, (batch, height, width))
 
 
-def _array(values):
+def as_array(values) -> np.ndarray:
+    """`np.asarray`, with type object for rows of several lengths, to be refused."""
     try:
         return np.asarray(values)
-    except ValueError:  # rows of several lengths: refused by their type
+    except ValueError:
         return np.empty((), object)
 
 
