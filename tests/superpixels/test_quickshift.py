@@ -13,7 +13,12 @@ from skimage.transform import resize
 
 from tests.reference import quickshift as reference
 from tf_superpixel_saliency.ops.compilation import portable_graph
-from tf_superpixel_saliency.superpixels._quickshift_powers import exp2, log2, power
+from tf_superpixel_saliency.superpixels._quickshift_powers import (
+    exp2,
+    log2,
+    power,
+    round_to_float32,
+)
 from tf_superpixel_saliency.superpixels.quickshift import Quickshift
 
 SETTINGS = [
@@ -61,6 +66,16 @@ def test_same_groups_as_scikit_image(settings):
     photos = np.stack(list(PHOTOS.values()))
     for segments, photo in zip(Quickshift(**settings)(photos).numpy(), photos):
         expected = scikit_image(photo, **settings)
+        assert segments.max() == expected.max()
+        assert adapted_rand_error(expected + 1, segments + 1)[0] <= 1e-3
+
+
+@pytest.mark.parametrize("settings", SETTINGS[:2])
+def test_same_groups_as_scikit_image_in_float32(settings):
+    photos = np.float32(np.stack(list(PHOTOS.values()))) / np.float32(255)
+    layer = Quickshift(**settings, precision="float32", value_range=(0, 1))
+    for segments, photo in zip(layer(photos).numpy(), photos):
+        expected = quickshift(photo, **settings)
         assert segments.max() == expected.max()
         assert adapted_rand_error(expected + 1, segments + 1)[0] <= 1e-3
 
@@ -260,6 +275,7 @@ def test_unknown_channels_are_refused():
         ("rng", 1.5),
         ("rng", None),
         ("max_pixels", 0),
+        ("precision", "half"),
         ("convert2lab", "yes"),
         ("kernel_size", "3"),
     ],
@@ -270,11 +286,19 @@ def test_arguments_that_make_no_sense(name, value):
 
 
 def test_serialises(batch):
-    layer = Quickshift(0.5, 1.5, 4, 0.7, False, 9, 10**5, (0, 300), name="groups")
+    layer = Quickshift(
+        0.5, 1.5, 4, 0.7, False, 9, "float32", 10**5, (0, 300), name="groups"
+    )
     config = keras.saving.serialize_keras_object(layer)
     again = keras.saving.deserialize_keras_object(config)
     assert again.get_config() == layer.get_config()
     np.testing.assert_array_equal(again(batch), layer(batch))
+
+
+def test_rounding_to_float32():
+    x = np.random.default_rng(0).normal(size=10001) * 100
+    x[:3] = 1 + 2.0**-24, 1 + 3 * 2.0**-24, 0.0
+    np.testing.assert_array_equal(round_to_float32(tf.constant(x)), np.float32(x))
 
 
 def test_vectorised_powers():

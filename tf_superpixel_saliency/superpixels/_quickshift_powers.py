@@ -93,3 +93,24 @@ def power(x: tf.Tensor, exponent: float) -> tf.Tensor:
         float64 of that shape.
     """
     return exp2(tf.constant(exponent, x.dtype) * log2(x))
+
+
+def round_to_float32(x: tf.Tensor) -> tf.Tensor:
+    """The nearest float32, ties to even, as a float64.
+
+    In integers, because XLA may drop a cast there and back as needless.
+
+    Args:
+        x: float64 of any shape, in float32's range of normal numbers.
+
+    Returns:
+        float64 of that shape, with the 29 lowest bits clear.
+    """
+    bits = tf.bitcast(x, tf.int64)
+
+    def word(value):
+        return tf.constant(value, tf.int64)
+
+    odd = tf.bitwise.bitwise_and(tf.bitwise.right_shift(bits, word(29)), word(1))
+    bits = bits + (odd + word(2**28 - 1))
+    return tf.bitcast(tf.bitwise.bitwise_and(bits, word(-(2**29))), x.dtype)

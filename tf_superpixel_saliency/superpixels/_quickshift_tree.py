@@ -2,8 +2,8 @@
 
 Both passes loop over the rows of the window; inside, the columns are written out,
 so that XLA fuses a whole row of offsets into one loop over the pixels, with nothing
-written in between. All is float64, as scikit-image computes on float64 images: its
-tie-breaking noise is 1e-5, below float32's rounding of a density of 100.
+written in between. The type of the planes says how to round, as scikit-image's does:
+its tie-breaking noise is 1e-5, below float32's rounding of a density of 100.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def quickshift_roots(planes, noise, kernel_size, max_dist):
     being taken in (colour, row, column); the first in raster order wins a tie.
 
     Args:
-        planes: (C, H, W) float64, the colours, already scaled by the ratio.
+        planes: (C, H, W) float32 or float64, the colours, already scaled by the ratio.
         noise: (H, W) float64, added to the densities to break ties.
         kernel_size: width of the Gaussian, in pixels and in colour units.
         max_dist: the longest link.
@@ -41,7 +41,7 @@ def quickshift_roots(planes, noise, kernel_size, max_dist):
         (H, W) int32: position in raster order of every pixel's root.
     """
     reach = math.ceil(3 * kernel_size)
-    density = noise + densities(planes, kernel_size, reach)
+    density = densities(planes, noise, kernel_size, reach)
     # Farther pixels are out of reach in space alone, whatever their colour.
     parents = nearest_denser(
         planes, density, max_dist, int(min(reach, math.floor(max_dist)))
@@ -50,29 +50,40 @@ def quickshift_roots(planes, noise, kernel_size, max_dist):
     return tf.reshape(roots, tf.shape(parents))
 
 
-def densities(planes, kernel_size, reach):
-    """Σ over the window of exp(−d²/(2·kernel_size²)), d in (colour, row, column).
+def densities(planes, noise, kernel_size, reach):
+    """Noise + Σ over the window of exp(−d²/(2·kernel_size²)).
+
+    d is the distance in (colour, row, column); the sum starts at the noise.
 
     Args:
-        planes: (C, H, W) float64.
+        planes: (C, H, W) float32 or float64.
+        noise: (H, W) float64.
         kernel_size: width of the Gaussian.
         reach: rows and columns to each side.
 
     Returns:
         (H, W) float64.
     """
+    # scikit-image adds up float32 images in float32, in this very order, which
+    # rounds the noise: its two answers differ where an image is flat.
+    single = planes.dtype == tf.float32
+    if single:
+        noise = powers.round_to_float32(noise)
     factor = tf.constant(-0.5 / (kernel_size * kernel_size), planes.dtype)
-    log2_e = tf.constant(math.log2(math.e), planes.dtype)
+    log2_e = tf.constant(math.log2(math.e), tf.float64)
 
     def add(total, offset_distances, neighbours):
         for distance, neighbour in zip(offset_distances, neighbours):
-            exponent = (_colour_distance(planes, neighbour) + distance) * factor
+            exponent = _distance(planes, neighbour, distance) * factor
+            exponent = tf.cast(exponent, tf.float64)
             if compilation.is_portable():
                 # One vectorised kernel, where XLA's would be one call a number.
                 total += tf.exp(exponent)
             else:
                 # 1e-12 of a density decides nothing beside noise of 1e-5.
                 total += powers.exp2(exponent * log2_e, degree=8)
+            if single:
+                total = powers.round_to_float32(total)
         return (total,)
 
     def body(row, column, columns, total):
@@ -82,7 +93,7 @@ def densities(planes, kernel_size, reach):
         return add(total, distances, block)
 
     padded = _pad(planes, reach, _OUTSIDE)
-    (total,) = _over_window(reach, body, (tf.zeros_like(planes[0]),))
+    (total,) = _over_window(reach, body, (noise,))
     return total
 
 
@@ -90,7 +101,7 @@ def nearest_denser(planes, density, max_dist, reach):
     """The nearest pixel of higher density within `max_dist`, or the pixel itself.
 
     Args:
-        planes: (C, H, W) float64.
+        planes: (C, H, W) float32 or float64.
         density: (H, W) float64.
         max_dist: the longest link.
         reach: rows and columns to each side to look in.
@@ -114,26 +125,26 @@ def nearest_denser(planes, density, max_dist, reach):
         distances = _offset_distances(row, column, columns, reach, planes.dtype)
         number = tf.cast(row * (blocks * columns) + column, tf.int64)
         for step, (offset, neighbour, rival) in enumerate(zip(distances, block, dense)):
-            distance = _colour_distance(planes, neighbour) + offset
+            distance = tf.cast(_distance(planes, neighbour, offset), tf.float64)
             key = tf.bitwise.bitwise_and(
                 tf.bitcast(distance, tf.int64), tf.bitwise.invert(bits)
             )
-            key = tf.bitcast(tf.bitwise.bitwise_or(key, number + step), planes.dtype)
+            key = tf.bitcast(tf.bitwise.bitwise_or(key, number + step), tf.float64)
             nearer = tf.where(rival[0] > density, key, math.inf)
             nearest = tf.minimum(nearest, nearer)
         return (nearest,)
 
-    nothing = tf.fill(shape, tf.constant(math.inf, planes.dtype))
+    nothing = tf.fill(shape, tf.constant(math.inf, tf.float64))
     (nearest,) = _over_window(reach, body, (nothing,))
     key = tf.bitcast(nearest, tf.int64)
     number = tf.cast(tf.bitwise.bitwise_and(key, bits), tf.int32)
     distance = tf.bitcast(
-        tf.bitwise.bitwise_and(key, tf.bitwise.invert(bits)), planes.dtype
+        tf.bitwise.bitwise_and(key, tf.bitwise.invert(bits)), tf.float64
     )
     rows, across = number // (blocks * columns), number % (blocks * columns)
     itself = tf.reshape(tf.range(shape[0] * shape[1]), shape)
     parents = itself + (rows - reach) * shape[1] + across - reach
-    limit = tf.constant(max_dist, planes.dtype)
+    limit = tf.constant(max_dist, tf.float64)
     return tf.where(tf.sqrt(distance) <= limit, parents, itself)
 
 
@@ -190,20 +201,24 @@ def _window(padded, row, column, shape, columns):
     ]
 
 
-def _colour_distance(planes, neighbour):
-    """Squared distance of the colours, (H, W), summed one channel after the other."""
+def _distance(planes, neighbour, offset):
+    """Squared distance in (colour, row, column), (H, W), summed in order."""
     total = None
     for channel in range(planes.shape[0]):
         square = tf.math.squared_difference(planes[channel], neighbour[channel])
         total = square if total is None else total + square
-    return total
+    down, across = offset
+    if planes.dtype == tf.float64:
+        return total + (down + across)
+    # One after the other, as scikit-image rounds them.
+    return total + down + across
 
 
 def _offset_distances(row, column, columns, reach, dtype):
-    """Squared distances in space of a block's offsets: a list of scalars."""
+    """Squares of a block's offsets, (rows, columns): a list of pairs of scalars."""
     down = tf.cast(row - reach, dtype)
     distances = []
     for step in range(columns):
         across = tf.cast(column + step - reach, dtype)
-        distances.append(down * down + across * across)
+        distances.append((down * down, across * across))
     return distances

@@ -44,6 +44,9 @@ class Quickshift(SuperpixelLayer):
         convert2lab: True converts RGB to Lab, False takes the channels as they are,
             None converts images of three channels and no others.
         rng: seed of the tie-breaking noise, an integer of at least 0.
+        precision: "float64", as scikit-image computes on integer and float64 images,
+            or "float32", as it does on float32 ones. Its two answers differ where
+            groups are flat: float32 rounds the tie-breaking noise.
         max_pixels: the largest H·W where the size is unknown when the graph is
             traced, which then holds that much noise, 8 bytes a pixel. Known sizes
             have no limit.
@@ -63,6 +66,7 @@ class Quickshift(SuperpixelLayer):
         sigma=0,
         convert2lab=None,
         rng=42,
+        precision="float64",
         max_pixels=2**20,
         value_range=(0, 255),
         **kwargs,
@@ -80,6 +84,12 @@ class Quickshift(SuperpixelLayer):
             )
         self.convert2lab = convert2lab
         self.rng = whole_number(name, "rng", rng, 0)
+        if precision not in ("float32", "float64"):
+            raise ValueError(
+                "Quickshift: precision must be 'float64' or 'float32', but got "
+                f"{precision!r}."
+            )
+        self.precision = precision
         self.max_pixels = whole_number(name, "max_pixels", max_pixels, 1)
 
     def partition(self, images):
@@ -100,7 +110,11 @@ class Quickshift(SuperpixelLayer):
             "kernel_size": self.kernel_size,
             "max_dist": self.max_dist,
             "sigma": self.sigma,
+            "single": self.precision == "float32",
         }
+        if images.shape[0] == 0:
+            # A loop of no steps can't tell the size of what it would return.
+            return tf.zeros(tf.shape(images)[:3], tf.int32)
         noise = self._noise(images)
         if tf.executing_eagerly():
             # A graph runs the images side by side; eager execution would not.
@@ -157,6 +171,7 @@ class Quickshift(SuperpixelLayer):
             sigma=self.sigma,
             convert2lab=self.convert2lab,
             rng=self.rng,
+            precision=self.precision,
             max_pixels=self.max_pixels,
         )
         return config
@@ -164,9 +179,6 @@ class Quickshift(SuperpixelLayer):
 
 def _segment_batch(images, noise, **settings):
     """Segments, (N, H, W) int32, of images that are segmented one by one."""
-    if images.shape[0] == 0:
-        # A loop of no steps can't tell the size of what it would return.
-        return tf.zeros(tf.shape(images)[:3], tf.int32)
     one = functools.partial(_segment_image, **settings)
     return tf.map_fn(
         lambda image: one(image, noise),
@@ -184,7 +196,17 @@ def _segment_batch_in_graph(images, noise, portable, **settings):
 
 @compilation.compiled
 def _segment_image(
-    image, noise, value_range, channels, lab, ratio, kernel_size, max_dist, sigma
+    image,
+    noise,
+    *,
+    value_range,
+    channels,
+    lab,
+    ratio,
+    kernel_size,
+    max_dist,
+    sigma,
+    single,
 ):
     """(H, W, C) in `value_range` and noise (H, W) → segments (H, W) int32."""
     # A trace may serve several sizes, but not several numbers of channels.
@@ -196,6 +218,7 @@ def _segment_image(
         planes = _quickshift_color.lab_planes(planes)
     if sigma:
         planes = filters.gaussian_filter(planes[..., None], sigma)[..., 0]
+    planes = tf.cast(planes, tf.float32 if single else tf.float64)
     planes *= tf.constant(ratio, planes.dtype)
     roots = _quickshift_tree.quickshift_roots(planes, noise, kernel_size, max_dist)
     return groups.relabel(roots[None])[0]
