@@ -19,12 +19,7 @@ def quieten_command():
     so TensorFlow is imported here with the error stream shut. Errors are Python's and
     come through. Does nothing unless Python was started as the command.
     """
-    program = os.path.basename(sys.argv[0]) if sys.argv else ""
-    started = sys.orig_argv[1:3]
-    if program.split(".")[0] != "superpixel-saliency" and started != [
-        "-m",
-        "tf_superpixel_saliency",
-    ]:
+    if not _is_command():
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
@@ -41,6 +36,15 @@ def quieten_command():
         os.close(kept)
 
 
+def _is_command() -> bool:
+    program = os.path.basename(sys.argv[0]) if sys.argv else ""
+    started = sys.orig_argv[1:3]
+    return program.split(".")[0] == "superpixel-saliency" or started == [
+        "-m",
+        "tf_superpixel_saliency",
+    ]
+
+
 def check_backend():
     """End in one sentence where Keras has another backend, or a version is too old.
 
@@ -48,12 +52,21 @@ def check_backend():
     Keras' own settings, so that nothing large is imported only to fail.
 
     Raises:
-        ImportError: says what was found and what to do.
+        ImportError: says what was found and what to do. The command ends with that
+            sentence alone.
     """
+    problem = _problem()
+    if problem and _is_command():
+        sys.exit(f"superpixel-saliency: {problem}")
+    if problem:
+        raise ImportError(problem)
+
+
+def _problem() -> str:
     backend = _configured_backend()
     if backend != "tensorflow":
-        raise ImportError(
-            f"tf_superpixel_saliency needs Keras on TensorFlow, but its backend is "
+        return (
+            "tf_superpixel_saliency needs Keras on TensorFlow, but its backend is "
             f"{backend!r}: set KERAS_BACKEND=tensorflow before importing Keras."
         )
     for package, oldest in (
@@ -63,10 +76,11 @@ def check_backend():
         found = _version(package)
         if found is not None and found[1] < oldest:
             wanted = ".".join(map(str, oldest))
-            raise ImportError(
+            return (
                 f"tf_superpixel_saliency needs {package} {wanted} or newer, but "
                 f"{found[0]} is installed: run pip install --upgrade {package}."
             )
+    return ""
 
 
 def _configured_backend() -> str:

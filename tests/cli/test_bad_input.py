@@ -1,5 +1,6 @@
 """What the command says of files and flags that it can't use."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -140,3 +141,13 @@ def test_module_and_help_are_quiet_and_complete():
     assert done.stderr == ""
     for word in ("--model", "--method", "--superpixels", "--output", "summary.jsonl"):
         assert word in done.stdout
+
+
+def test_another_backend_ends_the_command_in_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "-m", "tf_superpixel_saliency", "demo"],
+        capture_output=True, text=True, env={**os.environ, "KERAS_BACKEND": "jax"},
+    )  # fmt: skip
+    assert done.returncode == 1 and done.stdout == ""
+    (sentence,) = done.stderr.splitlines()
+    assert "jax" in sentence and "KERAS_BACKEND=tensorflow" in sentence

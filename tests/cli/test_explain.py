@@ -83,6 +83,12 @@ def test_summary_lists_the_highest_groups(run, photos, model_file, tmp_path):
         assert group["area"] == np.count_nonzero(arrays["segments"] == group["group"])
         assert group["mean"] == pytest.approx(means[group["group"]], rel=1e-5)
     assert line["settings"]["num_samples"] == 3
+    run(
+        "explain", photos / "chelsea.png", "--model", model_file, "--output", tmp_path,
+        "--num-samples", 3, "--min-area", 9, "--quiet",
+    )  # fmt: skip
+    (line,) = summary(tmp_path)
+    assert min(group["area"] for group in line["top_groups"]) >= 9
     assert line["settings"]["superpixels"] == "Quickshift"
 
 

@@ -175,3 +175,15 @@ def test_segments_of_another_size_or_type_are_refused():
         reductions.top_groups(np.zeros((2, 2)), np.zeros((2, 3), int))
     with pytest.raises(ValueError, match=r"integer labels, but got float64.*astype"):
         reductions.top_groups(np.zeros((2, 2)), np.zeros((2, 2)))
+
+
+def test_groups_below_the_least_area_are_left_out():
+    heatmap = np.array([[9.0, 1.0, 1.0, 5.0, 5.0, 2.0]])
+    segments = np.array([[0, 1, 1, 2, 2, 1]])
+    assert [g["group"] for g in reductions.top_groups(heatmap, segments)] == [0, 2, 1]
+    ranked = reductions.top_groups(heatmap, segments, min_area=2)
+    assert [g["group"] for g in ranked] == [2, 1]
+    ranked = reductions.top_groups(heatmap, segments, 1, min_area=3)
+    assert [(g["group"], g["area"]) for g in ranked] == [(1, 3)]
+    with pytest.raises(ValueError, match="min_area"):
+        reductions.top_groups(heatmap, segments, min_area=0)

@@ -130,13 +130,6 @@ def _add_explain(commands):
     parser.add_argument(
         "--batch-size", type=_positive, default=8, help="default: %(default)s"
     )
-    parser.add_argument(
-        "--top",
-        type=_positive,
-        default=10,
-        metavar="K",
-        help="highest groups to outline and to list (default: %(default)s)",
-    )
     parser.set_defaults(run=explain.run)
 
 
@@ -198,7 +191,7 @@ def _add_model(parser):
 
 
 def _add_method_settings(parser):
-    group = parser.add_argument_group("the method")
+    group = parser.add_argument_group("the method and its pictures")
     group.add_argument(
         "--num-samples",
         type=_positive,
@@ -227,6 +220,21 @@ def _add_method_settings(parser):
         type=float,
         default=99.0,
         help="where the pictures cut off the highest values (default: %(default)s)",
+    )
+    group.add_argument(
+        "--top",
+        type=_positive,
+        default=10,
+        metavar="K",
+        help="highest groups to outline and to list (default: %(default)s)",
+    )
+    group.add_argument(
+        "--min-area",
+        type=_positive,
+        default=1,
+        metavar="PIXELS",
+        help="leave smaller groups out of those: the means of slivers scatter most "
+        "(default: %(default)s)",
     )
     group.add_argument("--quiet", action="store_true", help="no progress bar")
 

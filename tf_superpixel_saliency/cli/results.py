@@ -53,13 +53,13 @@ def write(folder, name, file, photo, one, explanation, names, arguments) -> dict
         one: one image's outputs: "maps", "heatmaps", "segments", "pixel_maps", …
         explanation: what made them, an `Explanation`.
         names: class index → name.
-        arguments: the command's: `top` and `percentile` are used.
+        arguments: the command's: `top`, `min_area` and `percentile`.
 
     Returns:
         The summary's line.
     """
     label, score = names(int(one["targets"])), float(one["scores"])
-    top = getattr(arguments, "top", 10)
+    ranking = {"k": arguments.top, "min_area": arguments.min_area}
     with whole_file(folder / f"{name}.png") as path:
         figure = plots.new_figure()
         plots.plot_explanation(
@@ -68,7 +68,7 @@ def write(folder, name, file, photo, one, explanation, names, arguments) -> dict
             one["heatmaps"],
             one["segments"],
             f"{label}, {score:.2f}",
-            k=top,
+            **ranking,
             percentile=arguments.percentile,
             value_range=explanation.settings["value_range"],
             figure=figure,
@@ -85,7 +85,7 @@ def write(folder, name, file, photo, one, explanation, names, arguments) -> dict
         "picture": f"{name}.png",
         "arrays": f"{name}.npz",
         "num_groups": int(one["segments"].max()) + 1,
-        "top_groups": plots.top_groups(one["heatmaps"], one["segments"], top),
+        "top_groups": plots.top_groups(one["heatmaps"], one["segments"], **ranking),
         "settings": explanation.settings,
     }
     with open(folder / "summary.jsonl", "a", encoding="utf-8") as target:

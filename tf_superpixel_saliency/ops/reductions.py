@@ -104,25 +104,28 @@ def scale_to_unit(heatmaps) -> np.ndarray:
     return scaled.astype(_float_type(heatmaps))
 
 
-def top_groups(heatmap, segments, k: int = 10) -> list[dict]:
+def top_groups(heatmap, segments, k: int = 10, min_area: int = 1) -> list[dict]:
     """The k groups of highest mean heat, the highest first.
 
     Groups of equal mean stay in the order of their labels. A group with a pixel that
     isn't finite has no mean and is left out, so the map of a failed image has no
-    highest groups.
+    highest groups. The means of small groups scatter most, so that slivers come
+    first where no `min_area` is set.
 
     Args:
         heatmap: (H, W) real, ranked as it is, or a map (H, W, C), of which Σ_c |map|
             is ranked.
         segments: (H, W) integers, labels in any numbering.
         k: how many groups to return, at least 1; all where there are fewer.
+        min_area: pixels that a group has at least to be ranked.
 
     Returns:
         List of `{"group": label, "area": pixels, "mean": mean heat}` in plain Python
         numbers, ready for JSON.
 
     Raises:
-        ValueError: if shapes don't match, labels aren't integers, or k is below 1.
+        ValueError: if shapes don't match, labels aren't integers, or k or min_area is
+            below 1.
     """
     heat = np.asarray(heatmap, dtype=np.float64)
     if heat.ndim == 3:
@@ -141,6 +144,10 @@ def top_groups(heatmap, segments, k: int = 10) -> list[dict]:
         )
     if not isinstance(k, numbers.Integral) or k < 1:
         raise ValueError(f"k is a whole number of groups, at least 1, but got {k!r}.")
+    if not isinstance(min_area, numbers.Integral) or min_area < 1:
+        raise ValueError(
+            f"min_area is a whole number of pixels, at least 1, but got {min_area!r}."
+        )
     labels, first, group, area = np.unique(
         segments, return_index=True, return_inverse=True, return_counts=True
     )
@@ -151,7 +158,7 @@ def top_groups(heatmap, segments, k: int = 10) -> list[dict]:
     total = np.bincount(group, values - anchor[group], minlength=labels.size)
     mean = anchor + total / area
     order = np.argsort(-mean, kind="stable")
-    ranked = order[np.isfinite(mean[order])][:k]
+    ranked = order[np.isfinite(mean[order]) & (area[order] >= min_area)][:k]
     return [
         {"group": int(labels[i]), "area": int(area[i]), "mean": float(mean[i])}
         for i in ranked

@@ -20,6 +20,7 @@ def plot_explanation(
     title=None,
     *,
     k=10,
+    min_area=1,
     percentile=99,
     cmap=None,
     value_range=(0, 255),
@@ -36,6 +37,7 @@ def plot_explanation(
         title: over the picture, such as `"Egyptian cat, 0.79"`: the class and its
             probability.
         k: how many groups to outline.
+        min_area: pixels that a group has at least to be outlined.
         percentile: in (0, 100], where each map is cut off, as in `plot_map`.
         cmap: colour map, as for `plot_map`.
         value_range: (low, high) of the image.
@@ -58,7 +60,7 @@ def plot_explanation(
     ranking = []
     if segments is not None:
         arrays.check_same_size(image=photo, segments=arrays.labels(segments))
-        ranking = reductions.top_groups(heatmap, segments, k)
+        ranking = reductions.top_groups(heatmap, segments, k, min_area)
     captions = ["Photo", *maps]
     if segments is not None:
         captions.append(_groups_caption(len(ranking)))
@@ -67,7 +69,9 @@ def plot_explanation(
     for ax, values in zip(axes[1:], maps.values()):
         plot_map(values, ax, percentile, cmap=cmap)
     if segments is not None:
-        plot_top_groups(photo, segments, heatmap, k, axes[-1], value_range=(0, 1))
+        plot_top_groups(
+            photo, segments, heatmap, k, axes[-1], min_area=min_area, value_range=(0, 1)
+        )
     return axes
 
 

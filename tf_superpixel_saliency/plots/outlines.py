@@ -43,6 +43,7 @@ def plot_top_groups(
     k=10,
     ax=None,
     *,
+    min_area=1,
     color="#ffd92f",
     linewidth=0.8,
     dim=0.35,
@@ -58,6 +59,7 @@ def plot_top_groups(
         segments: (H, W) integers, labels in any numbering.
         heatmap: (H, W), or a map (H, W, C), of which Σ_c |map| is ranked.
         k: how many groups; all where there are fewer.
+        min_area: pixels that a group has at least to be ranked.
         ax: matplotlib Axes to draw in; one in a new figure unless given.
         color: of the lines; a dark one lies under each, for light photos.
         linewidth: in points.
@@ -74,7 +76,7 @@ def plot_top_groups(
         raise ValueError(f"dim is a share of darkness in [0, 1], but got {dim!r}.")
     photo, segments = arrays.photo(image, value_range), arrays.labels(segments)
     arrays.check_same_size(image=photo, segments=segments, heatmap=np.asarray(heatmap))
-    ranking = reductions.top_groups(heatmap, segments, k)
+    ranking = reductions.top_groups(heatmap, segments, k, min_area)
     ax = canvas.own_axes(ax, segments.shape)
     masks = [segments == entry["group"] for entry in ranking]
     chosen = np.any(masks, axis=0) if masks else np.ones(segments.shape, bool)
