@@ -17,7 +17,7 @@ import typing
 import tensorflow as tf
 
 # Centres that a cell tries in one pass over the pixels.
-_CENTRES_A_PASS = 8
+_CENTRES_A_PASS = 4
 # How far from a cell's place on the grid centres are looked for, in grid steps.
 _NEAR = 5
 _QUANTA = 2.0**16
