@@ -48,6 +48,34 @@ def _sizes(components: tf.Tensor) -> tf.Tensor:
     return tf.math.unsorted_segment_sum(tf.ones_like(flat), flat, tf.size(flat))
 
 
+class _Shifts:
+    """The image as one flat array in which a step is a shift.
+
+    A column behind the image and a margin at both ends keep what is not adjacent
+    apart. Shifts of a flat array are contiguous reads, unlike those of a padded
+    image.
+    """
+
+    def __init__(self, size):
+        self.height, self.width = size[0], size[1] + 1
+        self.length = self.height * self.width
+
+    def flat(self, values, outside):
+        padded = tf.pad(values, [[0, 0], [0, 1]], constant_values=outside)
+        return tf.reshape(padded, [-1])
+
+    def image(self, values, shape):
+        image = tf.reshape(values, [self.height, self.width])[:, :-1]
+        return tf.ensure_shape(image, shape)
+
+    def behind(self, values, outside):
+        """For each step, the values at the pixels from which it leads here."""
+        margin = tf.fill([self.width], tf.cast(outside, values.dtype))
+        padded = tf.concat([margin, values, margin], axis=0)
+        begins = [self.width - dy * self.width - dx for dy, dx in _STEPS]
+        return [padded[begin : begin + self.length] for begin in begins]
+
+
 def connected_components(labels: tf.Tensor) -> tf.Tensor:
     """The 4-connected components of equal labels.
 
@@ -62,35 +90,35 @@ def connected_components(labels: tf.Tensor) -> tf.Tensor:
         (H, W) int32: at every pixel the raster index y·W + x of the first pixel of
         its component.
     """
-    indices = _indices_like(labels)
-    last = tf.constant(tf.int32.max)
+    shifts = _Shifts(tf.shape(labels))
+    inside = shifts.flat(tf.fill(tf.shape(labels), True), False)
+    flat = shifts.flat(labels, -1)
     same = [
-        tf.equal(labels, _neighbour(labels, step, -2))
-        & tf.greater_equal(_neighbour(indices, step, -1), 0)
-        for step in range(4)
+        inside & near_inside & tf.equal(flat, near)
+        for near, near_inside in zip(
+            shifts.behind(flat, -1), shifts.behind(inside, False)
+        )
     ]
+    last = tf.constant(tf.int32.max)
 
     def hook(roots, _):
         least = roots
-        for step in range(4):
-            near = tf.where(same[step], _neighbour(roots, step, 0), last)
-            least = tf.minimum(least, near)
-        flat = tf.reshape(roots, [-1])
-        count = tf.size(flat)
-        hooked = tf.math.unsorted_segment_min(tf.reshape(least, [-1]), flat, count)
-        pointers = tf.minimum(tf.minimum(flat, hooked), tf.reshape(least, [-1]))
+        for linked, near in zip(same, shifts.behind(roots, 0)):
+            least = tf.minimum(least, tf.where(linked, near, last))
+        hooked = tf.math.unsorted_segment_min(least, roots, shifts.length)
+        pointers = tf.minimum(tf.minimum(roots, hooked), least)
         for _ in range(2):
             pointers = tf.gather(pointers, pointers)
-        found = tf.ensure_shape(tf.reshape(pointers, tf.shape(roots)), roots.shape)
-        return found, tf.reduce_any(tf.not_equal(found, roots))
+        return pointers, tf.reduce_any(tf.not_equal(pointers, roots))
 
     roots, _ = tf.while_loop(
         lambda _, changed: changed,
         hook,
-        (indices, tf.constant(True)),
+        (tf.range(shifts.length), tf.constant(True)),
         parallel_iterations=1,
     )
-    return roots
+    # From places in the array with an extra column to places in the image.
+    return shifts.image(roots - roots // shifts.width, labels.shape)
 
 
 def _ranked(keys: tf.Tensor, used: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -124,34 +152,6 @@ def _ranked(keys: tf.Tensor, used: tf.Tensor) -> tuple[tf.Tensor, ...]:
 
 def _double(value):
     return tf.cast(value, tf.float64)
-
-
-class _Shifts:
-    """The image as one flat array in which a step is a shift.
-
-    A column behind the image and a margin at both ends keep what is not adjacent
-    apart. Shifts of a flat array are contiguous reads, unlike those of a padded
-    image.
-    """
-
-    def __init__(self, size):
-        self.height, self.width = size[0], size[1] + 1
-        self.length = self.height * self.width
-
-    def flat(self, values, outside):
-        padded = tf.pad(values, [[0, 0], [0, 1]], constant_values=outside)
-        return tf.reshape(padded, [-1])
-
-    def image(self, values, shape):
-        image = tf.reshape(values, [self.height, self.width])[:, :-1]
-        return tf.ensure_shape(image, shape)
-
-    def behind(self, values, outside):
-        """For each step, the values at the pixels from which it leads here."""
-        margin = tf.fill([self.width], tf.cast(outside, values.dtype))
-        padded = tf.concat([margin, values, margin], axis=0)
-        begins = [self.width - dy * self.width - dx for dy, dx in _STEPS]
-        return [padded[begin : begin + self.length] for begin in begins]
 
 
 def _fill_order(components: tf.Tensor, active: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -373,18 +373,25 @@ def _last_touched(components, small, earlier, waiting, is_large):
         joins = _may_join(components, neighbour, waiting, before)
         target = tf.where(joins, neighbour, target)
     target = tf.where(small, target, -1)
-    phases, keys = _fill_order(components, small)
+    targets = tf.reshape(target, [-1])
+    most = tf.math.unsorted_segment_max(targets, flat, count)
+    targets = tf.where(targets < 0, tf.int32.max, targets)
+    least = tf.math.unsorted_segment_min(targets, flat, count)
+    # Where one component only is touched, the order makes no difference.
+    several = (most >= 0) & tf.not_equal(most, least)
+    filled = tf.gather(several, components)
+    phases, keys = _fill_order(components, filled)
 
     def last(values, among):
         values = tf.where(among, values, tf.constant(-1, values.dtype))
-        most = tf.math.unsorted_segment_max(tf.reshape(values, [-1]), flat, count)
-        return among & tf.equal(values, tf.gather(most, components))
+        largest = tf.math.unsorted_segment_max(tf.reshape(values, [-1]), flat, count)
+        return among & tf.equal(values, tf.gather(largest, components))
 
-    chosen = last(keys, last(phases, target >= 0))
-    chosen_target = tf.reshape(tf.where(chosen, target, -1), [-1])
-    parents = tf.math.unsorted_segment_max(chosen_target, flat, count)
-    own = tf.range(count)
-    return tf.where(parents < 0, own, parents)
+    chosen = last(keys, last(phases, filled & (target >= 0)))
+    chosen = tf.reshape(tf.where(chosen, target, -1), [-1])
+    chosen = tf.math.unsorted_segment_max(chosen, flat, count)
+    parents = tf.where(several, chosen, most)
+    return tf.where(parents < 0, tf.range(count), parents)
 
 
 def _next_large(waiting, is_large, parents):

@@ -231,31 +231,45 @@ class WindowedKMeans:
         Returns:
             The number, and a function of n that gives (cells,) int32, −1 for none.
         """
-
-        def pick(numbers, places, n):
-            chosen = tf.where(tf.equal(places, n), numbers, -1)
-            return tf.reduce_max(chosen, axis=0)
-
+        cells = _length(self.corners[0])
         everyone = tf.range(_length(centres))[:, None]
 
+        def lists(numbers, places):
+            """The numbers moved to their places: (n, cells), negative for none."""
+            count = _length(places)
+            slots = tf.where(
+                places >= 0, places * cells + tf.range(cells), count * cells
+            )
+            numbers = tf.broadcast_to(numbers, tf.shape(places))
+            moved = tf.math.unsorted_segment_max(numbers, slots, count * cells + 1)
+            return tf.reshape(moved[:-1], [count, cells])
+
+        def row(values, n):
+            # Past the end there is nothing, not the last once more.
+            last = _length(values) - 1
+            return tf.where(n <= last, values[tf.minimum(n, last)], -1)
+
+        if self.near is None:
+            places = self._places(everyone, centres, alive)
+            listed = lists(everyone, places)
+            return tf.reduce_max(places) + 1, lambda n: row(listed, n)
+        places = self._places(self.near, centres, alive)
+        listed = lists(self.near, places)
+        is_near = self._is_near(centres, alive)
+
+        # The long lists are made anew for each n: they should hardly ever be needed.
         def from_all():
             return self._places(everyone, centres, alive)
 
-        if self.near is None:
-            places = from_all()
-            return tf.reduce_max(places) + 1, lambda n: pick(everyone, places, n)
-        places = self._places(self.near, centres, alive)
-        is_near = self._is_near(centres, alive)
         most = tf.cond(
             is_near,
             lambda: tf.reduce_max(places),
             lambda: tf.reduce_max(from_all()),
         )
-        # The long lists are made anew for each n: they should hardly ever be needed.
         return most + 1, lambda n: tf.cond(
             is_near,
-            lambda: pick(self.near, places, n),
-            lambda: pick(everyone, from_all(), n),
+            lambda: row(listed, n),
+            lambda: row(lists(everyone, from_all()), n),
         )
 
     def _assign(self, labels, centres, alive, spread, slic_zero, ignore_color):
