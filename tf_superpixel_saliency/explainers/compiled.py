@@ -191,6 +191,8 @@ class _DirectCalls:
             explainer.call,
             input_signature=signature,
             jit_compile=True if explainer.jit_compile else None,
+            # As under Keras' `predict`; and errors keep their own text.
+            autograph=False,
         )
 
 
