@@ -13,7 +13,7 @@ from skimage.transform import resize
 
 from tests.reference import quickshift as reference
 from tf_superpixel_saliency.ops.compilation import portable_graph
-from tf_superpixel_saliency.superpixels._quickshift_powers import (
+from tf_superpixel_saliency.ops.powers import (
     exp2,
     log2,
     power,

@@ -12,8 +12,7 @@ import math
 
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops import compilation, trees
-from tf_superpixel_saliency.superpixels import _quickshift_powers as powers
+from tf_superpixel_saliency.ops import compilation, powers, trees
 
 # Farther than any pixel, and its square is still finite: a neighbour outside the
 # image adds nothing to a density.

@@ -7,12 +7,8 @@ import typing
 
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops import compilation, connectivity, filters
-from tf_superpixel_saliency.superpixels import (
-    _quickshift_color,
-    _slic_grid,
-    _windowed_kmeans,
-)
+from tf_superpixel_saliency.ops import color, compilation, connectivity, filters
+from tf_superpixel_saliency.superpixels import _slic_grid, _windowed_kmeans
 
 # Images worked on at a time.
 _PARALLEL_IMAGES = 2
@@ -121,7 +117,7 @@ def _features(image, inside, settings):
     low, high = tf.reduce_min(low), tf.reduce_max(high)
     values = (values - low) / tf.where(high > low, high - low, 1.0)
     if settings.lab:
-        planes = _quickshift_color.lab_planes(tf.transpose(values, [2, 0, 1]))
+        planes = color.lab_planes(tf.transpose(values, [2, 0, 1]))
         values = tf.transpose(planes, [1, 2, 0])
     return _smoothed(values, settings.sigma)
 

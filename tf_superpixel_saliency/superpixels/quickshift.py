@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops import compilation, filters, groups
-from tf_superpixel_saliency.superpixels import _quickshift_color, _quickshift_tree
+from tf_superpixel_saliency.ops import color, compilation, filters, groups
+from tf_superpixel_saliency.superpixels import _quickshift_tree
 from tf_superpixel_saliency.superpixels.arguments import finite_number, whole_number
 from tf_superpixel_saliency.superpixels.base import SuperpixelLayer
 
@@ -215,7 +215,7 @@ def _segment_image(
     planes = tf.transpose(tf.cast(image, tf.float64), [2, 0, 1])
     planes = (planes - low) / (high - low)
     if lab:
-        planes = _quickshift_color.lab_planes(planes)
+        planes = color.lab_planes(planes)
     if sigma:
         planes = filters.gaussian_filter(planes[..., None], sigma)[..., 0]
     planes = tf.cast(planes, tf.float32 if single else tf.float64)
