@@ -158,7 +158,7 @@ def test_gray_model_gets_gray_photos(run, photos, gray_file, tmp_path):
 
 def test_saved_model_needs_trust(run, photos, model_file, tmp_path):
     folder = tmp_path / "exported"
-    keras.models.load_model(model_file).export(folder, verbose=False)
+    keras.models.load_model(model_file).export(folder)
     command = ("explain", photos / "chelsea.png", "--model", folder, "--quiet",
                "--method", "SimpleGradient")  # fmt: skip
     status, _, errors = run(*command, "--output", tmp_path / "a")
