@@ -40,7 +40,7 @@ class CompiledModel(keras.Model):
             out = super().__call__(**tensors)
         else:
             out = self._direct.function(self, tensors)(*tensors.values())
-        warn_about_status(out["status"].numpy())
+        warn_about_status(out["status"].numpy(), stacklevel=4)
         return out
 
     def _checked(self, images, targets, segments) -> dict:
@@ -196,12 +196,12 @@ class _DirectCalls:
         )
 
 
-def warn_about_status(status):
+def warn_about_status(status, stacklevel=3):
     """Warn of images whose maps are not to be trusted, with their number and why."""
     for flag, text in checks.STATUS_TEXTS.items():
         count = int(np.count_nonzero(np.asarray(status) & flag))
         if count:
             warnings.warn(
                 f"{count} of {len(status)} images: {text}. See the output `status`.",
-                stacklevel=3,
+                stacklevel=stacklevel,
             )

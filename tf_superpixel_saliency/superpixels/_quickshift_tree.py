@@ -177,6 +177,8 @@ def _over_window(reach, body, state):
 def _pad(planes, reach, value):
     """Room for the window on every side, and for a last block that overhangs."""
     after = reach + _BLOCK
+    if planes.dtype == tf.float32 and value == _OUTSIDE:
+        value = math.inf  # what it is there
     return tf.pad(
         planes,
         [[0, 0], [reach, reach], [reach, after]],
