@@ -34,7 +34,8 @@ def load_images(folder, count):
     if folder:
         from tf_superpixel_saliency.cli.photos import find_photos, read_photo
 
-        return np.stack([read_photo(f, 224) for f in find_photos([folder])[:count]])
+        files, _ = find_photos([folder])
+        return np.stack([read_photo(file, 224) for file in files[:count]])
     from skimage import data
 
     photos = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]

@@ -51,6 +51,18 @@ def test_nothing_found(run, tmp_path):
         assert status == 2 and str(path) in errors
 
 
+def test_a_missing_path_is_named_and_the_rest_goes_on(
+    run, photos, model_file, tmp_path
+):
+    status, out, errors = run(
+        "explain", photos / "chelsea.png", tmp_path / "no*.jpg", "--model", model_file,
+        "--method", "SimpleGradient", "--output", tmp_path / "out", "--quiet",
+    )  # fmt: skip
+    assert status == 1 and "1 of 2 photos explained" in out
+    assert f"failed: {tmp_path / 'no*.jpg'}" in errors
+    assert (tmp_path / "out" / "chelsea.npz").exists()
+
+
 def test_unreadable_files_are_named_and_the_rest_goes_on(
     run, photos, model_file, tmp_path
 ):

@@ -17,12 +17,12 @@ from tf_superpixel_saliency.cli.explanation import Explanation
 
 def run(arguments) -> int:
     """Explain the photos; returns 0, or 1 where any of them failed."""
-    files = photos.find_photos(arguments.paths)
+    files, failed = photos.find_photos(arguments.paths)
+    asked = len(files) + len(failed)
     loaded = models.load_model(arguments)
     explanation = Explanation(loaded, arguments)
     names = class_names(arguments.class_names, loaded.imagenet)
     folder = results.output_folder(arguments.output)
-    failed: dict[pathlib.Path, str] = {}
     named = list(zip(files, photos.result_names(files)))
     with tqdm(total=len(files), unit="photo", disable=arguments.quiet) as bar:
         for start in range(0, len(named), arguments.batch_size):
@@ -32,7 +32,7 @@ def run(arguments) -> int:
             if batch:
                 _explain(batch, explanation, names, folder, arguments, failed)
             bar.update(min(arguments.batch_size, len(files) - start))
-    return _report(files, failed, folder)
+    return _report(asked, failed, folder)
 
 
 def class_names(path, imagenet):
@@ -86,9 +86,9 @@ def _explain(batch, explanation, names, folder, arguments, failed):
             tqdm.write(f"{file}: {failed[file]}", file=sys.stderr)
 
 
-def _report(files, failed, folder):
-    done = len(files) - len(failed)
-    print(f"{done} of {len(files)} photos explained, results in {folder}")
+def _report(asked, failed, folder):
+    done = asked - len(failed)
+    print(f"{done} of {asked} photos explained, results in {folder}")
     for file, reason in failed.items():
         print(f"failed: {file}: {reason}", file=sys.stderr)
     return 1 if failed else 0

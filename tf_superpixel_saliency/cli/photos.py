@@ -19,29 +19,36 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 MAX_PIXELS = 100_000_000
 
 
-def find_photos(paths) -> list[pathlib.Path]:
+def find_photos(paths) -> tuple[list[pathlib.Path], dict[pathlib.Path, str]]:
     """Files from files, folders (searched through) and globs, each once, in order.
 
+    Returns:
+        The files, and the names under which nothing was found, with the reason.
+
     Raises:
-        CommandError: nothing was found under one of the names.
+        CommandError: nothing was found at all.
     """
     found: dict[pathlib.Path, None] = {}
+    missing: dict[pathlib.Path, str] = {}
     for text in paths:
         path = pathlib.Path(text)
         if path.is_dir():
             files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            problem = f"the folder {text!r} holds no image ({', '.join(SUFFIXES)})"
+            problem = f"the folder holds no image ({', '.join(SUFFIXES)})"
         elif path.exists():
             files, problem = [path], ""
         else:
             names = sorted(glob.glob(text, recursive=True))
             files = [pathlib.Path(name) for name in names]
             files = [file for file in files if file.is_file()]
-            problem = f"there is no file, folder or match of {text!r}"
+            problem = "there is no such file or folder, and no match"
         if not files:
-            raise CommandError(problem + ".")
+            missing[path] = problem
         found.update(dict.fromkeys(files))
-    return list(found)
+    if not found:
+        reasons = "; ".join(f"{path}: {reason}" for path, reason in missing.items())
+        raise CommandError(f"nothing to explain: {reasons}.")
+    return list(found), missing
 
 
 def result_names(files) -> Iterator[str]:
