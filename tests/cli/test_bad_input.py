@@ -28,6 +28,8 @@ from tf_superpixel_saliency.demo import prepare
         (["--num-samples", "0"], ["at least 1"]),
         (["--noise-level", "-1"], ["noise_level", "-1"]),
         (["--size", "64"], ["32", "64"]),
+        (["--percentile", "0"], ["percentile", "(0, 100]"]),
+        (["--percentile", "nan"], ["percentile", "nan"]),
         (["--value-range", "1", "0"], ["value_range"]),
         (["--class-names", "none.txt"], ["none.txt"]),
         (["--colour", "red"], ["--colour"]),

@@ -7,14 +7,10 @@ import sys
 
 from tf_superpixel_saliency.cli import demo, explain
 from tf_superpixel_saliency.cli.errors import CommandError
+from tf_superpixel_saliency.cli.explanation import METHODS
+from tf_superpixel_saliency.ops import reductions
+from tf_superpixel_saliency.superpixels.naming import plain
 from tf_superpixel_saliency.version import __version__
-
-METHODS = (
-    "SimpleGradient",
-    "SmoothGrad",
-    "SparsifiedSmoothGrad",
-    "IntegratedGradients",
-)
 
 _DESCRIPTION = """\
 Which regions of a photo made a Keras classifier decide? Gradient saliency maps,
@@ -217,7 +213,7 @@ def _add_method_settings(parser):
     )
     group.add_argument(
         "--percentile",
-        type=float,
+        type=_percentile,
         default=99.0,
         help="where the pictures cut off the highest values (default: %(default)s)",
     )
@@ -241,8 +237,16 @@ def _add_method_settings(parser):
 
 def _method_name(text):
     """A method's name in any case, hyphens allowed."""
-    wanted = text.lower().replace("-", "").replace("_", "")
-    return next((name for name in METHODS if name.lower() == wanted), text)
+    return next((name for name in METHODS if plain(name) == plain(text)), text)
+
+
+def _percentile(text):
+    value = float(text)
+    try:
+        reductions.check_percentile(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return value
 
 
 def _positive(text):
