@@ -1,0 +1,158 @@
+"""How much of two maps' agreement is chance, and what remains without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from tf_superpixel_saliency.metrics.grouping import group_mean
+from tf_superpixel_saliency.metrics.pairs import checked_pair
+from tf_superpixel_saliency.ops import checks
+
+
+class ChanceCorrected(NamedTuple):
+    """What `chance_corrected` returns, each (N,) float64."""
+
+    observed: np.ndarray
+    chance: np.ndarray
+    excess: np.ndarray
+    chance_shuffled: np.ndarray
+    chance_other: np.ndarray
+
+
+def chance_corrected(
+    measure: Callable,
+    maps_a,
+    maps_b,
+    segments=None,
+    num_seeds: int = 20,
+    seed: int = 0,
+    perfect: float = 1.0,
+) -> ChanceCorrected:
+    """A measure of agreement, the value that it has by chance, and the excess.
+
+    Two maps grouped by the same segments agree even where they are noise: the mean of
+    noise goes as 1/√|S|, so both show the sizes of the groups, and white noise reaches
+    a structural similarity of 0.4–0.5. Chance is measured on the same segments with
+    what B's map would be if it knew nothing of A's:
+
+    - `chance_shuffled`: B's map of the image with its pixels shuffled, all channels of
+      a pixel together, then grouped; the mean over `num_seeds` shuffles;
+    - `chance_other`: B's map of another image of the batch, grouped by this image's
+      segments; the mean over `num_seeds` other images, each taken once, or over all
+      where there are fewer. A distance that is not normalised then also depends on
+      that map's scale.
+
+    `chance` is the mean of the two, and excess = (observed − chance)/(perfect −
+    chance): 0 for maps that agree by chance alone, 1 for equal ones.
+
+    Shuffles depend on `seed` and the image's position in the batch alone, so that
+    `observed` and `chance_shuffled` of an image don't change as images are added
+    behind it. Work goes image by image, and memory doesn't grow with the batch.
+
+    Args:
+        measure: (maps_a, maps_b) → (N,), each pair measured by itself, such as
+            `structural_similarity` or `l2_distance`. It gets one image's
+            1 + 2·num_seeds pairs at a time.
+        maps_a, maps_b: maps of two networks before any grouping, (N, H, W, C) signed
+            or (N, H, W) heatmaps, of any library. Grouped maps are a mistake that
+            can't be seen here: their chance comes out too low.
+        segments: (H, W) or (N, H, W) non-negative integers in any numbering; None
+            compares pixels.
+        num_seeds: shuffles, and other images, an image.
+        seed: of the shuffles and of the choice of other images.
+        perfect: the measure's value for equal maps: 1 for a similarity, 0 for a
+            distance.
+
+    Returns:
+        `ChanceCorrected(observed, chance, excess, chance_shuffled, chance_other)`,
+        each (N,) float64. A draw that is NaN (say another image's zero map) is left
+        out of its mean. `chance_other` is NaN for a batch of one image, and `chance`
+        then is `chance_shuffled`. `excess` is NaN where `observed` or `chance` is, or
+        where chance itself is perfect, as for the cosine of one group.
+
+    Raises:
+        ValueError, TypeError: shapes that don't fit, segments that aren't labels, a
+            count below 1, or a measure that doesn't return one value a pair.
+    """
+    heatmaps = np.ndim(maps_a) == 3
+    maps_a, maps_b = (_floating(maps) for maps in checked_pair(maps_a, maps_b))
+    num_seeds = checks.checked_count("num_seeds", num_seeds)
+    seed = checks.checked_count("seed", seed, low=0)
+    if segments is not None:
+        segments = checks.checked_segments(segments, maps_a.shape)
+    values = np.full((3, len(maps_a)), np.nan)
+    for i in range(len(maps_a)):
+        labels = None if segments is None else segments[i].ravel().astype(np.intp)
+        draw = np.random.default_rng([seed, i])
+        candidates = np.stack(list(_candidates(maps_b, i, labels, num_seeds, draw)))
+        own = np.broadcast_to(_grouped(maps_a[i], labels), candidates.shape)
+        if heatmaps:
+            own, candidates = own[..., 0], candidates[..., 0]
+        found = _measured(measure, own, candidates)
+        parts = np.split(found, [1, num_seeds + 1])
+        values[:, i] = [_mean(part) for part in parts]
+    observed, shuffled, other = values
+    chance = np.where(np.isnan(other), shuffled, (shuffled + other) / 2)
+    room = perfect - chance
+    room[np.abs(room) <= 1e-9 * abs(perfect)] = np.nan
+    return ChanceCorrected(
+        observed, chance, (observed - chance) / room, shuffled, other
+    )
+
+
+def _candidates(maps_b, i, labels, num_seeds, draw):
+    """B's map of image i, its shuffles, and B's maps of other images, all grouped."""
+    yield _grouped(maps_b[i], labels)
+    for _ in range(num_seeds):
+        yield _shuffled(maps_b[i], labels, draw)
+    others = draw.permutation(len(maps_b) - 1)[:num_seeds]
+    for other in others + (others >= i):
+        yield _grouped(maps_b[other], labels)
+
+
+def _grouped(values, labels):
+    """(H, W, C) → the mean inside each group; the values themselves without labels."""
+    if labels is None:
+        return values
+    means = group_mean(values.reshape(labels.size, -1), labels)
+    return np.take(means, labels, axis=0).reshape(values.shape)
+
+
+def _shuffled(values, labels, draw):
+    """(H, W, C) with its pixels shuffled, then grouped.
+
+    The means of shuffled pixels in fixed groups are those of fixed pixels in shuffled
+    groups: only the labels move.
+    """
+    pixels = values.reshape(-1, values.shape[-1])
+    if labels is None:
+        out = np.empty_like(pixels)
+        out[draw.permutation(len(pixels))] = pixels
+    else:
+        means = group_mean(pixels, draw.permutation(labels))
+        out = np.take(means, labels, axis=0)
+    return out.reshape(values.shape)
+
+
+def _measured(measure, maps_a, maps_b):
+    found = np.asarray(measure(maps_a, maps_b))
+    if found.shape != maps_a.shape[:1] or found.dtype.kind not in "biuf":
+        raise ValueError(
+            f"measure must return one number a pair, shape ({len(maps_a)},), but got "
+            f"{found.dtype} of shape {found.shape}. Sum or average over the axes of a "
+            "map inside it."
+        )
+    return found
+
+
+def _mean(values):
+    """The mean of what is not NaN; NaN where nothing is left."""
+    values = values[~np.isnan(values)]
+    return values.mean() if values.size else np.nan
+
+
+def _floating(maps):
+    return maps if maps.dtype in (np.float32, np.float64) else maps.astype(np.float64)

@@ -1,0 +1,23 @@
+"""The mean of a map inside each group, in NumPy, one image at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def group_mean(values: np.ndarray, segments: np.ndarray) -> np.ndarray:
+    """Means of one map's channels inside each group.
+
+    Args:
+        values: (H·W, C) floating point.
+        segments: (H·W,) integers 0…p − 1, each of them present.
+
+    Returns:
+        (p, C) of the type of `values`, summed in float64.
+    """
+    counts = np.bincount(segments)
+    means = np.empty((counts.size, values.shape[1]), values.dtype)
+    for channel in range(values.shape[1]):
+        total = np.bincount(segments, values[:, channel])
+        means[:, channel] = total / counts
+    return means
