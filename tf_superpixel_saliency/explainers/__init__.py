@@ -1,6 +1,7 @@
 """Explainers: `keras.Model`s from images to saliency maps, one file a method."""
 
 from tf_superpixel_saliency.explainers.base import Explainer
+from tf_superpixel_saliency.explainers.grad_cam import GradCAM
 from tf_superpixel_saliency.explainers.integrated_gradients import IntegratedGradients
 from tf_superpixel_saliency.explainers.simple_gradient import SimpleGradient
 from tf_superpixel_saliency.explainers.smooth_grad import SmoothGrad
@@ -10,6 +11,7 @@ from tf_superpixel_saliency.explainers.sparsified_smooth_grad import (
 
 __all__ = [
     "Explainer",
+    "GradCAM",
     "IntegratedGradients",
     "SimpleGradient",
     "SmoothGrad",

@@ -1,4 +1,4 @@
-"""The gradient of a score in the images: the only `tf.GradientTape` of the package."""
+"""Gradients of a score, in images or in feature maps: the only `tf.GradientTape`."""
 
 from __future__ import annotations
 
@@ -49,3 +49,55 @@ def input_gradient(
     gradient = tf.ensure_shape(gradient, images.shape)
     factor = tf.cast(score.factor, tf.float32) / scale
     return tf.cast(gradient, tf.float32) * factor[:, None, None, None], score
+
+
+def feature_gradient(
+    evaluate: Callable[[Callable[[tf.Tensor], tf.Tensor]], Score], half: bool = False
+) -> tuple[tf.Tensor, tf.Tensor, Score]:
+    """∇_A f_c in feature maps A that are made on the way to the score.
+
+    The way from the images to A is not recorded, and need not have a gradient.
+
+    Args:
+        evaluate: takes a function `mark`, which it calls on A and goes on with what
+            that returns (A itself) up to the `Score`. Where it marks several times,
+            the last one counts.
+        half: as for `input_gradient`.
+
+    Returns:
+        A and the gradient, both (N, h, w, K) float32, and the score.
+
+    Raises:
+        ValueError: nothing was marked, or the score does not depend on A through
+            operations that have a gradient.
+    """
+    marked = []
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+
+        def mark(features):
+            tape.watch(features)
+            marked.append(features)
+            return features
+
+        score = evaluate(mark)
+        scale = _FLOAT16_SCALE if half else 1.0
+        objective = score.objective * scale
+    if not marked:
+        raise ValueError(
+            "The feature maps were not made on the way to the score. Name a layer "
+            "that the model runs through from its images to its outputs."
+        )
+    features = marked[-1]
+    gradient = tape.gradient(objective, features)
+    if gradient is None:
+        raise ValueError(
+            "The score has no gradient to the feature maps. Expected one that depends "
+            "on them through differentiable operations; a cast to integers, an "
+            "argmax, tf.stop_gradient or NumPy code on the way cuts it. Choose a "
+            "layer behind that step."
+        )
+    gradient = tf.ensure_shape(gradient, features.shape)
+    factor = tf.cast(score.factor, tf.float32) / scale
+    gradient = tf.cast(gradient, tf.float32) * factor[:, None, None, None]
+    return tf.cast(features, tf.float32), gradient, score

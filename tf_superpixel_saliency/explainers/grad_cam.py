@@ -1,0 +1,85 @@
+"""GradCAM: a layer's feature maps, weighed by the mean gradient in each of them."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from tf_superpixel_saliency.explainers.base import Attribution
+from tf_superpixel_saliency.explainers.feature_maps import FeatureMapExplainer
+from tf_superpixel_saliency.explainers.scoring import Scorer
+from tf_superpixel_saliency.ops import gradients
+from tf_superpixel_saliency.ops.resizing import resize_bilinear
+
+
+@keras.saving.register_keras_serializable(package="tf_superpixel_saliency")
+class GradCAM(FeatureMapExplainer):
+    """ReLU(Σ_k α_k A_k), α_k the mean over the pixels of ∂f_c/∂A_k, enlarged.
+
+    Selvaraju et al., ICCV 2017, equations 1 and 2. A_k are the feature maps of one
+    layer, and the enlargement to the image's size is bilinear between pixel centres,
+    after the ReLU. Values are not scaled: the map is in units of the score.
+
+    Their f is before the softmax: `score="logit"`. The default is the package's, the
+    probability, whose gradient also counts against a feature that it speaks for other
+    classes.
+
+    Other libraries: tf-keras-vis scales each map to [0, 1]; tf-explain has no ReLU and
+    multiplies by guided gradients unless told; xplique takes the model's output times
+    the targets whatever score was asked for.
+
+    Args:
+        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`.
+        layer: which feature maps: as in `FeatureMapExplainer`. By default the last.
+        relu: whether negative values become 0; False keeps the evidence against.
+
+    `maps` are (N, H, W, 1), and grouped where `superpixels` or `segments` are given,
+    after the enlargement. A map of zeros, where nothing speaks for the class, has
+    the `status` flag 4.
+    """
+
+    def __init__(
+        self,
+        model,
+        superpixels=None,
+        layer=None,
+        relu=True,
+        score="probability",
+        model_output="auto",
+        **kwargs,
+    ):
+        super().__init__(
+            model,
+            superpixels,
+            layer,
+            score=score,
+            model_output=model_output,
+            **kwargs,
+        )
+        if not isinstance(relu, bool):
+            raise ValueError(f"relu must be True or False, but got {relu!r}.")
+        self.relu = relu
+
+    def attribute(self, images, targets, segments):
+        def evaluate(mark):
+            scorer = Scorer(
+                lambda x: self._feature_maps.outputs(x, mark),
+                self.score,
+                self.model_output,
+            )
+            return scorer.evaluate(images, targets)
+
+        features, gradient, score = gradients.feature_gradient(
+            evaluate, self._scorer.half
+        )
+        weights = tf.reduce_mean(gradient, axis=[1, 2], keepdims=True)
+        coarse = tf.reduce_sum(weights * features, axis=-1, keepdims=True)
+        if self.relu:
+            coarse = tf.nn.relu(coarse)
+        shape = tf.shape(images)
+        maps = resize_bilinear(coarse, shape[1], shape[2])
+        maps = tf.ensure_shape(maps, [*images.shape[:3], 1])
+        return Attribution(maps, False, score, {})
+
+    def get_config(self):
+        return {**super().get_config(), "relu": self.relu}
