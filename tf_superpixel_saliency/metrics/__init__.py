@@ -5,6 +5,13 @@ NumPy arrays and gives NumPy arrays back, one value an image where it can.
 """
 
 from tf_superpixel_saliency.metrics.chance import ChanceCorrected, chance_corrected
+from tf_superpixel_saliency.metrics.fidelity import (
+    PerturbationCurve,
+    deletion,
+    insertion,
+    perturbation_curve,
+)
+from tf_superpixel_saliency.metrics.fills import fill_images
 from tf_superpixel_saliency.metrics.generalizability import (
     Generalizability,
     MeGe,
@@ -19,6 +26,14 @@ from tf_superpixel_saliency.metrics.intervals import (
     bootstrap_interval,
     paired_difference,
 )
+from tf_superpixel_saliency.metrics.mu_fidelity import (
+    MuFidelity,
+    SubsetDrops,
+    correlate_drops,
+    mu_fidelity,
+    subset_drops,
+)
+from tf_superpixel_saliency.metrics.ranking import pixel_orders, pixel_scores
 from tf_superpixel_saliency.metrics.ssim import structural_similarity
 from tf_superpixel_saliency.metrics.stability import (
     cosine_similarity,
@@ -33,17 +48,29 @@ __all__ = [
     "Generalizability",
     "Interval",
     "MeGe",
+    "MuFidelity",
+    "PerturbationCurve",
     "ReCo",
+    "SubsetDrops",
     "bootstrap_interval",
     "chance_corrected",
+    "correlate_drops",
     "cosine_similarity",
+    "deletion",
+    "fill_images",
     "holm",
+    "insertion",
     "l2_distance",
     "mege",
     "mege_and_reco",
+    "mu_fidelity",
     "paired_difference",
+    "perturbation_curve",
+    "pixel_orders",
+    "pixel_scores",
     "rank_correlation",
     "reco",
     "structural_similarity",
+    "subset_drops",
     "verdict",
 ]
