@@ -1,0 +1,103 @@
+"""Files that are whole or not there, whenever the process is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def written_whole(path: str | os.PathLike):
+    """A path to write to, moved to `path` once the block ends without an error.
+
+    The bytes are on the disk before the move, and a move within a folder is one step:
+    a reader sees the old file or the new one, never a part.
+
+    Args:
+        path: the file to be there in the end.
+
+    Yields:
+        A path beside it of the same suffix, which may be there from an earlier kill.
+    """
+    path = pathlib.Path(path)
+    partial = path.with_name(f".partial-{path.name}")
+    yield partial
+    with open(partial, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    # The move is an entry of the folder, which has a cache of its own.
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_arrays(path: str | os.PathLike, settings: dict, arrays: list) -> None:
+    """Write a list of arrays and their settings into one file, whole or not at all.
+
+    Args:
+        path: an `.npz` file.
+        settings: what JSON can hold.
+        arrays: NumPy arrays of numbers.
+    """
+    numbered = {f"array_{i}": array for i, array in enumerate(arrays)}
+    with written_whole(path) as partial, open(partial, "wb") as file:
+        np.savez(file, settings=json.dumps(settings), **numbered)
+
+
+def read_arrays(path: str | os.PathLike) -> tuple[dict, list[np.ndarray]]:
+    """Read what `write_arrays` wrote; nothing in the file is run.
+
+    Returns:
+        The settings and the arrays.
+
+    Raises:
+        ValueError: the file is another one, or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            settings = json.loads(str(file["settings"]))
+            arrays = [file[f"array_{i}"] for i in range(len(file.files) - 1)]
+    except Exception as error:  # a damaged zip can end in almost any error
+        raise ValueError(
+            f"Can't read {path}: {error}. Delete it to start that part anew."
+        ) from error
+    return settings, arrays
+
+
+def append_line(path: str | os.PathLike, entry: dict) -> None:
+    """Append an entry to a file of JSON lines, in one write.
+
+    A line that an earlier kill cut short is ended first, so that it spoils no other.
+    """
+    line = json.dumps(entry) + "\n"
+    with open(path, "ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                line = "\n" + line
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path: str | os.PathLike) -> list[dict]:
+    """The entries of a file of JSON lines; lines cut short are passed over.
+
+    Returns:
+        The entries in order, [] where there is no file.
+    """
+    path = pathlib.Path(path)
+    entries = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        with contextlib.suppress(json.JSONDecodeError):
+            entry = json.loads(line)
+            if isinstance(entry, dict):
+                entries.append(entry)
+    return entries
