@@ -9,11 +9,15 @@ import keras
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.base import Explainer
-
-_PAIR_HINT = (
-    "Pass layer=(features, head), two functions: images → feature maps (N, h, w, K), "
-    "and feature maps → what the model returns."
+from tf_superpixel_saliency.explainers.layer_graph import (
+    PAIR_HINT,
+    described,
+    find_path,
+    has_graph,
+    is_built,
+    run_path,
 )
+from tf_superpixel_saliency.ops.resizing import resize_bilinear
 
 
 class FeatureMaps:
@@ -31,21 +35,30 @@ class FeatureMaps:
     def __init__(self, model, layer):
         self.layer = layer
         self._path = None
-        if layer is None or isinstance(layer, str):
-            if not _has_graph(model):
+        self._has_name = layer is None or isinstance(layer, str)
+        if self._has_name:
+            if not has_graph(model):
                 raise ValueError(
-                    f"The model, {_described(model)}, does not show its layers: "
-                    "expected a functional or sequential Keras model. " + _PAIR_HINT
+                    f"The model, {described(model)}, does not show its layers: "
+                    "expected a functional or sequential Keras model. " + PAIR_HINT
                 )
-            if _is_built(model):
-                self._path = _find_path(model, layer)
+            self._model = model
+            if is_built(model):
+                self._find()
             self._run = _Inference(
-                lambda images, mark: _run_path(model, self._path, images, mark)
+                lambda images, mark: run_path(model, self._path, images, mark)
             )
         else:
             features, head = _checked_pair(layer)
             self._run = _Inference(lambda images, mark: head(mark(features(images))))
-        self._model = model
+
+    def _find(self):
+        if not is_built(self._model):
+            raise ValueError(
+                f"The inputs of {described(self._model)} are not known, even after a "
+                "call. " + PAIR_HINT
+            )
+        self._path = find_path(self._model, self.layer)
 
     def outputs(self, images: tf.Tensor, mark: Callable):
         """What the model returns, with `mark` called on the feature maps on the way.
@@ -54,10 +67,10 @@ class FeatureMaps:
             images: (N, H, W, C) float32.
             mark: feature maps (N, h, w, K) → what the model goes on with.
         """
-        if self._path is None and (self.layer is None or isinstance(self.layer, str)):
-            if not _is_built(self._model):  # a Sequential that was never called
+        if self._path is None and self._has_name:
+            if not is_built(self._model):  # a Sequential that was never called
                 self._model(images, training=False)
-            self._path = _find_path(self._model, self.layer)
+            self._find()
         return self._run(
             images, mark=lambda maps: mark(_checked_maps(maps)), training=False
         )
@@ -121,6 +134,30 @@ class FeatureMapExplainer(Explainer, abc.ABC):
         return {**super().get_config(), "layer": self.layer}
 
 
+def enlarged(coarse: tf.Tensor, images: tf.Tensor, relu: bool) -> tf.Tensor:
+    """Maps of a layer's size at the images' size, negative values made 0 before.
+
+    Args:
+        coarse: (N, h, w, 1) float32.
+        images: (N, H, W, C).
+        relu: False leaves negative values.
+
+    Returns:
+        (N, H, W, 1) float32.
+    """
+    coarse = tf.nn.relu(coarse) if relu else coarse
+    shape = tf.shape(images)
+    maps = resize_bilinear(coarse, shape[1], shape[2])
+    return tf.ensure_shape(maps, [*images.shape[:3], 1])
+
+
+def checked_switch(name: str, value) -> bool:
+    """True or False; a ValueError that names it otherwise."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, but got {value!r}.")
+    return value
+
+
 class _Inference(keras.layers.Layer):
     """Tells all layers inside that nothing is trained, whoever calls from outside."""
 
@@ -152,129 +189,3 @@ def _checked_maps(maps):
             "Choose a layer before the pooling."
         )
     return maps
-
-
-def _described(model):
-    return f"{type(model).__name__} {getattr(model, 'name', '')!r}".strip(" '")
-
-
-# -- Keras models of layers -----------------------------------------------------------
-
-
-def _has_graph(layer):
-    """Whether a layer is a model of layers that run as its graph says."""
-    if not isinstance(layer, keras.Model):
-        return False
-    if not (isinstance(layer, keras.Sequential) or hasattr(layer, "_nodes_by_depth")):
-        return False
-    owner = next(cls for cls in type(layer).__mro__ if "call" in vars(cls))
-    return owner.__module__.split(".")[0] == "keras"  # no `call` of its own
-
-
-def _is_built(model):
-    try:
-        return bool(model.inputs)
-    except (AttributeError, ValueError):
-        return False
-
-
-def _output_shape(layer):
-    try:
-        output = layer.output
-    except (AttributeError, ValueError, RuntimeError):
-        return ()
-    if isinstance(output, (list, tuple)) and len(output) == 1:
-        (output,) = output
-    return tuple(getattr(output, "shape", ()))
-
-
-def _makes_maps(layer):
-    if isinstance(layer, keras.layers.InputLayer):
-        return False
-    if "preprocessing" in type(layer).__module__:  # still the image itself
-        return False
-    shape = _output_shape(layer)
-    return len(shape) == 4 and shape[1:3] != (1, 1)
-
-
-def _find_path(model, name):
-    """The layer asked for, after the models that it is inside of, outermost first."""
-    if name is None:
-        path = _last_maps(model)
-        if path is None:
-            raise ValueError(
-                f"{_described(model)} has no layer with an output of shape (N, h, w, "
-                "K), h and w above 1. " + _PAIR_HINT
-            )
-        return path
-    paths = list(_paths(model))
-    found = [p for p in paths if name in (_joined(p), p[-1].name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ValueError(
-            f"{len(found)} layers are called {name!r}: say which, as in "
-            f"{' or '.join(repr(_joined(p)) for p in found)}."
-        )
-    known = [_joined(p) for p in paths if _makes_maps(p[-1])][-5:]
-    raise ValueError(
-        f"{_described(model)} has no layer {name!r} in reach. Its last ones with "
-        f"feature maps are {known}. A layer inside of a subclassed layer is out of "
-        "reach. " + _PAIR_HINT
-    )
-
-
-def _paths(model):
-    for layer in model.layers:
-        yield (layer,)
-        if _has_graph(layer):
-            yield from ((layer, *path) for path in _paths(layer))
-
-
-def _joined(path):
-    return "/".join(layer.name for layer in path)
-
-
-def _last_maps(model):
-    for layer in reversed(model.layers):
-        # The maps that a model returns are what is explained, not what explains it.
-        if _makes_maps(layer) and not _is_output(layer, model):
-            return (layer,)
-        if _has_graph(layer):
-            path = _last_maps(layer)
-            if path:
-                return (layer, *path)
-        elif isinstance(layer, keras.Model):
-            raise ValueError(
-                f"The last feature maps may be inside of {_described(layer)}, which "
-                f"does not show its layers. Name a layer before it, if it is meant. "
-                + _PAIR_HINT
-            )
-    return None
-
-
-def _is_output(layer, model):
-    ends = [tensor._keras_history.operation for tensor in model.outputs]
-    return any(layer is end for end in ends)
-
-
-def _run_path(model, path, images, mark):
-    """The outputs of a model, `mark` called on those of the last layer of a path."""
-
-    def chosen(layer):
-        def call(*args, **kwargs):
-            if layer is path[0] and len(path) > 1:
-                return _run_path(layer, path[1:], args[0], mark)
-            if "training" in kwargs:
-                kwargs["training"] = False
-            outputs = layer(*args, **kwargs)
-            return mark(outputs) if layer is path[0] else outputs
-
-        return call
-
-    if isinstance(model, keras.Sequential):
-        for layer in model.layers:
-            images = chosen(layer)(images)
-        return images
-    images = tf.cast(images, model.inputs[0].dtype)
-    return model._run_through_graph([images], chosen)

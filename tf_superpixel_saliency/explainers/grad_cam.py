@@ -6,10 +6,13 @@ import keras
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.base import Attribution
-from tf_superpixel_saliency.explainers.feature_maps import FeatureMapExplainer
+from tf_superpixel_saliency.explainers.feature_maps import (
+    FeatureMapExplainer,
+    checked_switch,
+    enlarged,
+)
 from tf_superpixel_saliency.explainers.scoring import Scorer
 from tf_superpixel_saliency.ops import gradients
-from tf_superpixel_saliency.ops.resizing import resize_bilinear
 
 
 @keras.saving.register_keras_serializable(package="tf_superpixel_saliency")
@@ -56,9 +59,7 @@ class GradCAM(FeatureMapExplainer):
             model_output=model_output,
             **kwargs,
         )
-        if not isinstance(relu, bool):
-            raise ValueError(f"relu must be True or False, but got {relu!r}.")
-        self.relu = relu
+        self.relu = checked_switch("relu", relu)
 
     def attribute(self, images, targets, segments):
         def evaluate(mark):
@@ -74,12 +75,7 @@ class GradCAM(FeatureMapExplainer):
         )
         weights = tf.reduce_mean(gradient, axis=[1, 2], keepdims=True)
         coarse = tf.reduce_sum(weights * features, axis=-1, keepdims=True)
-        if self.relu:
-            coarse = tf.nn.relu(coarse)
-        shape = tf.shape(images)
-        maps = resize_bilinear(coarse, shape[1], shape[2])
-        maps = tf.ensure_shape(maps, [*images.shape[:3], 1])
-        return Attribution(maps, False, score, {})
+        return Attribution(enlarged(coarse, images, self.relu), False, score, {})
 
     def get_config(self):
         return {**super().get_config(), "relu": self.relu}
