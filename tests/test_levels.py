@@ -22,6 +22,7 @@ LEVELS = {
     "explainers": 2,
     "mapping": 2,
     "demo": 3,
+    "evaluation": 3,
     "serving": 3,
     "callbacks": 3,
     "explainable": 3,

@@ -63,6 +63,25 @@ class Scorer:
             lambda x: self.evaluate(x, targets), images, self.half
         )
 
+    def probabilities(self, images: tf.Tensor) -> tf.Tensor:
+        """(N, H, W, C) → (N, classes) float32: the softmax of logits where needed.
+
+        Raises:
+            ValueError: it can't be told whether the model returns probabilities or
+                logits, or its outputs are no rows of class scores.
+        """
+        outputs = self._function(images)
+        if outputs.shape.rank != 2:
+            raise ValueError(
+                "The model must return one row of class scores an image, shape (N, "
+                f"classes), but it returns {tuple(outputs.shape)}."
+            )
+        outputs, kind = (
+            tf.cast(outputs, tf.float32),
+            self._output_kind(scores.find_activation(outputs)),
+        )
+        return tf.nn.softmax(outputs) if kind == "logit" else outputs
+
     def _custom(self, outputs, targets):
         if outputs.shape.rank == 2:
             targets = scores.resolve_targets(outputs, targets)

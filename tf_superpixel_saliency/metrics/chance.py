@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from tf_superpixel_saliency.metrics.grouping import group_mean
+from tf_superpixel_saliency.metrics.grouping import group_map, group_mean
 from tf_superpixel_saliency.metrics.pairs import checked_pair
 from tf_superpixel_saliency.ops import checks
 
 
 class ChanceCorrected(NamedTuple):
-    """What `chance_corrected` returns, each (N,) float64."""
+    """What `chance_corrected` returns, each (N,) float64, or (N, K) for K measures."""
 
     observed: np.ndarray
     chance: np.ndarray
@@ -29,7 +30,8 @@ def chance_corrected(
     segments=None,
     num_seeds: int = 20,
     seed: int = 0,
-    perfect: float = 1.0,
+    perfect=1.0,
+    smooth: Callable | None = None,
 ) -> ChanceCorrected:
     """A measure of agreement, the value that it has by chance, and the excess.
 
@@ -55,7 +57,8 @@ def chance_corrected(
     Args:
         measure: (maps_a, maps_b) → (N,), each pair measured by itself, such as
             `structural_similarity` or `l2_distance`. It gets one image's
-            1 + 2·num_seeds pairs at a time.
+            1 + 2·num_seeds pairs at a time. One that returns (N, K), K measures side
+            by side, saves grouping the same maps K times.
         maps_a, maps_b: maps of two networks before any grouping, (N, H, W, C) signed
             or (N, H, W) heatmaps, of any library. Grouped maps are a mistake that
             can't be seen here: their chance comes out too low.
@@ -64,7 +67,9 @@ def chance_corrected(
         num_seeds: shuffles, and other images, an image.
         seed: of the shuffles and of the choice of other images.
         perfect: the measure's value for equal maps: 1 for a similarity, 0 for a
-            distance.
+            distance; K of them for K measures.
+        smooth: (map (H, W, C), number of the image) → a map of the same shape, what
+            is done to each map in place of grouping it; not with `segments`.
 
     Returns:
         `ChanceCorrected(observed, chance, excess, chance_shuffled, chance_other)`,
@@ -82,22 +87,28 @@ def chance_corrected(
     num_seeds = checks.checked_count("num_seeds", num_seeds)
     seed = checks.checked_count("seed", seed, low=0)
     if segments is not None:
+        if smooth is not None:
+            raise ValueError("Give segments or smooth, what is done to maps, not both.")
         segments = checks.checked_segments(segments, maps_a.shape)
-    values = np.full((3, len(maps_a)), np.nan)
+    rows = []
     for i in range(len(maps_a)):
         labels = None if segments is None else segments[i].ravel().astype(np.intp)
+        finish = functools.partial(_finished, smooth, i)
         draw = np.random.default_rng([seed, i])
-        candidates = np.stack(list(_candidates(maps_b, i, labels, num_seeds, draw)))
-        own = np.broadcast_to(_grouped(maps_a[i], labels), candidates.shape)
+        drawn = _candidates(maps_b, i, labels, num_seeds, draw)
+        candidates = np.stack([finish(one) for one in drawn])
+        own = finish(_grouped(maps_a[i], labels))
+        own = np.broadcast_to(own, candidates.shape)
         if heatmaps:
             own, candidates = own[..., 0], candidates[..., 0]
         found = _measured(measure, own, candidates)
         parts = np.split(found, [1, num_seeds + 1])
-        values[:, i] = [_mean(part) for part in parts]
-    observed, shuffled, other = values
+        rows.append([_mean(part) for part in parts])
+    observed, shuffled, other = np.moveaxis(np.array(rows, np.float64), 1, 0)
     chance = np.where(np.isnan(other), shuffled, (shuffled + other) / 2)
+    perfect = np.asarray(perfect, np.float64)
     room = perfect - chance
-    room[np.abs(room) <= 1e-9 * abs(perfect)] = np.nan
+    room[np.abs(room) <= 1e-9 * np.abs(perfect)] = np.nan
     return ChanceCorrected(
         observed, chance, (observed - chance) / room, shuffled, other
     )
@@ -113,12 +124,12 @@ def _candidates(maps_b, i, labels, num_seeds, draw):
         yield _grouped(maps_b[other], labels)
 
 
+def _finished(smooth, number, one_map):
+    return one_map if smooth is None else smooth(one_map, number)
+
+
 def _grouped(values, labels):
-    """(H, W, C) → the mean inside each group; the values themselves without labels."""
-    if labels is None:
-        return values
-    means = group_mean(values.reshape(labels.size, -1), labels)
-    return np.take(means, labels, axis=0).reshape(values.shape)
+    return values if labels is None else group_map(values, labels)
 
 
 def _shuffled(values, labels, draw):
@@ -139,19 +150,22 @@ def _shuffled(values, labels, draw):
 
 def _measured(measure, maps_a, maps_b):
     found = np.asarray(measure(maps_a, maps_b))
-    if found.shape != maps_a.shape[:1] or found.dtype.kind not in "biuf":
+    fits = found.ndim in (1, 2) and len(found) == len(maps_a)
+    if not fits or found.dtype.kind not in "biuf":
         raise ValueError(
-            f"measure must return one number a pair, shape ({len(maps_a)},), but got "
-            f"{found.dtype} of shape {found.shape}. Sum or average over the axes of a "
-            "map inside it."
+            f"measure must return one number a pair, shape ({len(maps_a)},), or a row "
+            f"of K, but got {found.dtype} of shape {found.shape}. Sum or average over "
+            "the axes of a map inside it."
         )
     return found
 
 
 def _mean(values):
-    """The mean of what is not NaN; NaN where nothing is left."""
-    values = values[~np.isnan(values)]
-    return values.mean() if values.size else np.nan
+    """The mean over draws of what is not NaN; NaN where nothing is left."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _floating(maps):

@@ -21,3 +21,15 @@ def group_mean(values: np.ndarray, segments: np.ndarray) -> np.ndarray:
         total = np.bincount(segments, values[:, channel])
         means[:, channel] = total / counts
     return means
+
+
+def group_map(one_map: np.ndarray, segments: np.ndarray) -> np.ndarray:
+    """κ·map of one map: the mean inside each group, at each of its pixels (eq. 3).
+
+    Args:
+        one_map: (H, W, C) floating point.
+        segments: (H, W) or (H·W,) integers 0…p − 1, each of them present.
+    """
+    labels = segments.ravel()
+    means = group_mean(one_map.reshape(labels.size, -1), labels)
+    return np.take(means, labels, axis=0).reshape(one_map.shape)

@@ -11,14 +11,24 @@ from tf_superpixel_saliency.plots.explanation import plot_explanation
 from tf_superpixel_saliency.plots.grid import plot_grid
 from tf_superpixel_saliency.plots.maps import plot_map, plot_overlay
 from tf_superpixel_saliency.plots.outlines import plot_groups, plot_top_groups
+from tf_superpixel_saliency.plots.studies import (
+    plot_curves,
+    plot_measure,
+    plot_tradeoff,
+    study_figure,
+)
 
 __all__ = [
     "new_figure",
+    "plot_curves",
     "plot_explanation",
     "plot_grid",
     "plot_groups",
     "plot_map",
+    "plot_measure",
     "plot_overlay",
     "plot_top_groups",
+    "plot_tradeoff",
+    "study_figure",
     "top_groups",
 ]

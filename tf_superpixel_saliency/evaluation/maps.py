@@ -1,0 +1,128 @@
+"""Ungrouped maps of several networks and methods, each made once and kept."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tf_superpixel_saliency.evaluation import prediction
+from tf_superpixel_saliency.evaluation.methods import Method
+from tf_superpixel_saliency.evaluation.storage import PartStore
+
+
+class Network(NamedTuple):
+    """A network to explain.
+
+    Attributes:
+        name: short, unique among those compared.
+        model: what an explainer takes.
+        seed: of its noise; two networks are compared under seeds of their own.
+        accuracy: on test images, None where it isn't known.
+    """
+
+    name: str
+    model: Any
+    seed: int = 0
+    accuracy: float | None = None
+
+
+class MapStore:
+    """Ungrouped maps, chunk by chunk: read where they are there, else made.
+
+    Args:
+        store: where they are kept.
+        images: (N, H, W, C) float32, in the range the networks take.
+        networks: those compared; the first one's predicted class is explained in
+            all of them, unless `targets` says otherwise.
+        targets: (N,) class indices, or None.
+        chunk_size: images a chunk: what is made, kept and read at once.
+    """
+
+    def __init__(self, store: PartStore, images, networks, targets=None, chunk_size=8):
+        self.store = store
+        self.images = np.asarray(images, np.float32)
+        self.networks = list(networks)
+        self.chunks = [
+            np.arange(start, min(start + chunk_size, len(images)))
+            for start in range(0, len(images), chunk_size)
+        ]
+        self._given = None if targets is None else np.asarray(targets, np.int32)
+        self._explainers: dict = {}
+        self._predicted: dict = {}
+
+    @functools.cached_property
+    def targets(self) -> np.ndarray:
+        """(N,) int32: the class that is explained in every network."""
+        if self._given is not None:
+            return self._given
+        return self.predicted(self.networks[0]).astype(np.int32)
+
+    def predicted(self, network: Network) -> np.ndarray:
+        """(N,) int: the class that a network predicts."""
+        return self._predictions(network)["classes"]
+
+    def probabilities(self, network: Network) -> np.ndarray:
+        """(N,) float: a network's probability of the class that is explained."""
+        rows = self._predictions(network)["probabilities"]
+        return rows[np.arange(len(rows)), self.targets]
+
+    def _predictions(self, network):
+        if network.name not in self._predicted:
+            predict = prediction.probabilities(network.model)
+
+            def make(chunk):
+                rows = predict(self.images[chunk])
+                return {"probabilities": rows, "classes": rows.argmax(axis=1)}
+
+            parts = [
+                self.store.arrays(
+                    f"predictions {network.name} {span(chunk)}",
+                    functools.partial(make, chunk),
+                )
+                for chunk in self.chunks
+            ]
+            self._predicted[network.name] = {
+                key: np.concatenate([part[key] for part in parts]) for key in parts[0]
+            }
+        return self._predicted[network.name]
+
+    def maps(
+        self, network: Network, method: Method, chunk: np.ndarray, seed=None
+    ) -> np.ndarray:
+        """Ungrouped maps (n, H, W, C) float32 of a chunk of images.
+
+        Args:
+            network: one of the networks.
+            method: a gradient method, or anything with its attributes.
+            chunk: (n,) numbers of images, one of `chunks`.
+            seed: of the noise, in place of the network's own.
+        """
+        seed = network.seed if seed is None else seed
+        key = f"{method.name} {network.name}"
+        if method.seeded:
+            key += f" seed {seed}"
+
+        def make():
+            explainer = self._explainer(network, method, seed)
+            out = explainer(self.images[chunk], targets=self.targets[chunk])
+            return {"maps": out["maps"].numpy()}
+
+        key += f" {_digest(method.settings)} {span(chunk)}"
+        return self.store.arrays(key, make)["maps"]
+
+    def _explainer(self, network, method, seed):
+        key = repr((network.name, method, seed if method.seeded else None))
+        if key not in self._explainers:
+            self._explainers[key] = method.explainer(network.model, seed)
+        return self._explainers[key]
+
+
+def span(chunk) -> str:
+    """Which images a chunk has, as a part of a key: the last chunk may grow."""
+    return f"{chunk[0]:05d}-{chunk[-1] + 1:05d}"
+
+
+def _digest(settings):
+    return ",".join(f"{key}={value}" for key, value in sorted(settings.items()))

@@ -1,0 +1,155 @@
+"""Figures of studies: measures with their level of chance, trade-offs, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tf_superpixel_saliency.plots import canvas
+
+# Colours that remain apart for colour-blind readers (Okabe & Ito), one a partition.
+COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#F0E442",
+    "#666666",
+)
+MARKERS = "osD^vP*X"
+
+
+def plot_measure(
+    values: Mapping,
+    ax=None,
+    *,
+    chance: Mapping | None = None,
+    ylabel: str = "",
+    title: str = "",
+):
+    """Bars of a measure, a cluster a method and a colour a partition.
+
+    What chance alone gives is the hatched foot of a bar: only what stands above it
+    is agreement that the networks have.
+
+    Args:
+        values: {method: {partition: (mean, low, high)}}.
+        ax: matplotlib Axes; one in a new figure unless given.
+        chance: {method: {partition: mean}}, or None.
+        ylabel: name of the measure.
+        title: over the Axes.
+
+    Returns:
+        The Axes.
+    """
+    ax = canvas.own_axes(ax, (3, 5))
+    methods = list(values)
+    names = list(dict.fromkeys(name for row in values.values() for name in row))
+    width = 0.8 / len(names)
+    for number, name in enumerate(names):
+        places = [
+            row + (number - (len(names) - 1) / 2) * width
+            for row, method in enumerate(methods)
+            if name in values[method]
+        ]
+        found = np.array([values[m][name] for m in methods if name in values[m]])
+        color = COLORS[number % len(COLORS)]
+        ax.bar(places, found[:, 0], width * 0.92, color=color, label=name)
+        errors = np.abs(found[:, 1:].T - found[:, 0])
+        ax.errorbar(places, found[:, 0], errors, fmt="none", ecolor="black", lw=0.8)
+        if chance:
+            feet = [chance[m][name] for m in methods if name in values[m]]
+            ax.bar(
+                places, feet, width * 0.92, color="white", alpha=0.55, hatch="////", lw=0
+            )
+    ax.set_xticks(range(len(methods)), methods)
+    _finish(ax, "", ylabel, title)
+    return ax
+
+
+def plot_curves(
+    curves: Mapping, ax=None, *, xlabel: str = "", ylabel: str = "", title: str = ""
+):
+    """Lines, with a band where there are intervals.
+
+    Args:
+        curves: {name: (x, y) or (x, y, low, high)}, each (K,).
+        ax: matplotlib Axes; one in a new figure unless given.
+        xlabel: name of the horizontal axis.
+        ylabel: name of the vertical axis.
+        title: over the Axes.
+
+    Returns:
+        The Axes.
+    """
+    ax = canvas.own_axes(ax, (3, 4))
+    for number, (name, curve) in enumerate(curves.items()):
+        style = {
+            "color": COLORS[number % len(COLORS)],
+            "marker": MARKERS[number % len(MARKERS)],
+        }
+        ax.plot(*curve[:2], label=name, ms=4, lw=1.4, **style)
+        if len(curve) == 4:
+            ax.fill_between(
+                curve[0], *curve[2:], color=style["color"], alpha=0.15, lw=0
+            )
+    _finish(ax, xlabel, ylabel, title)
+    return ax
+
+
+def plot_tradeoff(
+    points: Mapping, ax=None, *, xlabel: str = "", ylabel: str = "", title: str = ""
+):
+    """Two measures against each other over the size of groups.
+
+    Args:
+        points: {name: (x, y, sizes)}, each (K,), in the order of the sizes; a point's
+            area grows with its size, pixels a group, and is written beside it.
+        ax: matplotlib Axes; one in a new figure unless given.
+        xlabel: name of the horizontal axis.
+        ylabel: name of the vertical axis.
+        title: over the Axes.
+
+    Returns:
+        The Axes.
+    """
+    ax = canvas.own_axes(ax, (3, 4))
+    for number, (name, (x, y, sizes)) in enumerate(points.items()):
+        color = COLORS[number % len(COLORS)]
+        ax.plot(x, y, color=color, lw=1, alpha=0.6)
+        area = 14 + 14 * np.log2(np.maximum(np.asarray(sizes, float), 1))
+        ax.scatter(x, y, area, color=color, label=name, lw=0, alpha=0.85)
+    _finish(ax, xlabel, ylabel, title)
+    return ax
+
+
+def _finish(ax, xlabel, ylabel, title):
+    ax.set_xlabel(xlabel, fontsize=9)
+    ax.set_ylabel(ylabel, fontsize=9)
+    ax.set_title(title, fontsize=10)
+    ax.tick_params(labelsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.axhline(0, color="black", lw=0.6)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(fontsize=7.5, frameon=False)
+
+
+def study_figure(columns: int = 1, rows: int = 1, width: float = 5.2, height=3.6):
+    """A figure with room for Axes in a grid, which pyplot doesn't know.
+
+    Args:
+        columns: number of columns.
+        rows: number of rows.
+        width: inches of one Axes.
+        height: inches of one Axes.
+
+    Returns:
+        matplotlib Figure and (rows, columns) array of Axes.
+    """
+    figure = canvas.new_figure()
+    figure.set_size_inches(width * columns, height * rows)
+    figure.set_layout_engine("constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
