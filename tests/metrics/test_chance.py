@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import functools
+import itertools
+
+import numpy as np
+import pytest
+
+from tests.metrics.partitions import quadtree, squares
+from tests.reference import stability as twin
+from tf_superpixel_saliency import mapping, metrics
+
+SIGNED_COSINE = metrics.cosine_similarity
+MEASURES = {
+    "ssim": metrics.structural_similarity,
+    "gaussian": functools.partial(metrics.structural_similarity, window="gaussian"),
+    "signed cosine": SIGNED_COSINE,
+    "cosine": functools.partial(metrics.cosine_similarity, signed=False),
+    "rank": metrics.rank_correlation,
+    "signed rank": functools.partial(metrics.rank_correlation, signed=True),
+    "distance": metrics.l2_distance,
+    "unit distance": functools.partial(metrics.l2_distance, normalized=True),
+}
+PARTITIONS = ["pixel", "square", "random", "quadtree"]
+IMAGES, SIZE = 40, 32
+
+
+def perfect(name):
+    return 0.0 if "distance" in name else 1.0
+
+
+def partition(name, random):
+    """Segments of IMAGES images, some 64 groups each but for 'quadtree'."""
+    if name == "pixel":
+        return None
+    if name == "square":
+        return squares(SIZE, 4)
+    if name == "random":
+        return random.integers(0, 64, (IMAGES, SIZE, SIZE))
+    return np.stack([quadtree(SIZE, random) for _ in range(IMAGES)])
+
+
+def standard_errors(values):
+    """The mean in units of its standard error."""
+    return values.mean() / (values.std(ddof=1) / len(values) ** 0.5)
+
+
+@pytest.mark.parametrize("groups", PARTITIONS)
+@pytest.mark.parametrize("name", MEASURES)
+def test_white_noise_has_an_excess_of_zero(name, groups):
+    random = np.random.default_rng([3, PARTITIONS.index(groups), *name.encode()])
+    a, b = random.standard_normal((2, IMAGES, SIZE, SIZE, 3)).astype(np.float32)
+    segments = partition(groups, random)
+    found = metrics.chance_corrected(
+        MEASURES[name], a, b, segments, num_seeds=10, perfect=perfect(name)
+    )
+    assert abs(standard_errors(found.excess)) < 2.5
+    if name == "ssim" and groups == "quadtree":
+        assert 0.4 < found.observed.mean() < 0.5  # noise agrees by its groups alone
+    # Neither way of finding chance is off by itself.
+    for chance in (found.chance_shuffled, found.chance_other):
+        assert abs(standard_errors(found.observed - chance)) < 2.5
+
+
+@pytest.mark.parametrize("groups", PARTITIONS)
+@pytest.mark.parametrize("name", MEASURES)
+def test_what_two_maps_share_shows_as_an_excess(name, groups):
+    random = np.random.default_rng([4, PARTITIONS.index(groups)])
+    a, b, both = random.standard_normal((3, IMAGES, SIZE, SIZE, 3)).astype(np.float32)
+    segments = partition(groups, random)
+    found = metrics.chance_corrected(
+        MEASURES[name],
+        a + 2 * both,
+        b + 2 * both,
+        segments,
+        num_seeds=4,
+        perfect=perfect(name),
+    )
+    assert standard_errors(found.excess) > 5
+    assert 0 < found.excess.mean() < 1
+
+
+@pytest.mark.parametrize("groups", PARTITIONS)
+@pytest.mark.parametrize("name", MEASURES)
+def test_equal_maps_have_an_excess_of_one(name, groups):
+    random = np.random.default_rng(6)
+    maps = random.standard_normal((IMAGES, SIZE, SIZE, 2))
+    segments = partition(groups, random)
+    found = metrics.chance_corrected(
+        MEASURES[name], maps, maps, segments, num_seeds=1, perfect=perfect(name)
+    )
+    np.testing.assert_allclose(found.observed, perfect(name), atol=1e-12)
+    np.testing.assert_allclose(found.excess, 1, atol=1e-12)
+
+
+@pytest.fixture
+def small():
+    random = np.random.default_rng(8)
+    a, b = random.standard_normal((2, 3, 2, 3, 2))
+    return a, b, np.array([[[7, 7, 2], [2, 7, 7]], [[0, 1, 2]] * 2, [[5, 5, 5]] * 2])
+
+
+def cosine_twin(a, b, segments):
+    grouped = [twin.group_mean(maps, segments) for maps in (a, b)]
+    return twin.cosine(*(twin.flat(maps, True) for maps in grouped))
+
+
+def test_observed_and_chance_equal_the_twin_over_all_permutations(small):
+    a, b, segments = small
+    draws = 3000
+    found = metrics.chance_corrected(SIGNED_COSINE, a, b, segments, num_seeds=draws)
+    for i in range(3):
+        expected = cosine_twin(a[i], b[i], segments[i])
+        np.testing.assert_allclose(found.observed[i], expected, rtol=1e-12)
+        others = [cosine_twin(a[i], b[j], segments[i]) for j in range(3) if j != i]
+        np.testing.assert_allclose(found.chance_other[i], np.mean(others), rtol=1e-12)
+        pixels = b[i].reshape(6, 2)
+        shuffled = [
+            cosine_twin(a[i], pixels[list(order)].reshape(2, 3, 2), segments[i])
+            for order in itertools.permutations(range(6))
+        ]
+        error = np.std(shuffled) / draws**0.5
+        assert abs(found.chance_shuffled[i] - np.mean(shuffled)) <= 4 * error + 1e-12
+    mean = (found.chance_shuffled + found.chance_other) / 2
+    np.testing.assert_array_equal(found.chance, mean)
+    expected = (found.observed - found.chance) / (1 - found.chance)
+    np.testing.assert_allclose(found.excess, expected, rtol=1e-12)
+
+
+def recorded(a, b, segments=None, **settings):
+    """The maps that `chance_corrected` hands to a measure, one entry an image."""
+    calls = []
+
+    def measure(maps_a, maps_b):
+        calls.append((np.array(maps_a), np.array(maps_b)))
+        return np.zeros(len(maps_a))
+
+    metrics.chance_corrected(measure, a, b, segments, **settings)
+    return calls
+
+
+def test_the_candidates_are_what_they_are_said_to_be():
+    random = np.random.default_rng(9)
+    a, b = random.standard_normal((2, 6, 4, 5, 3)).astype(np.float32)
+    calls = recorded(a, b, num_seeds=4)
+    for i, (own, candidates) in enumerate(calls):
+        assert len(candidates) == 9 and candidates.dtype == np.float32
+        np.testing.assert_array_equal(own, np.broadcast_to(a[i], own.shape))
+        np.testing.assert_array_equal(candidates[0], b[i])
+        pixels = {tuple(pixel) for pixel in b[i].reshape(-1, 3)}
+        for shuffled in candidates[1:5]:  # all channels of a pixel go together
+            assert {tuple(pixel) for pixel in shuffled.reshape(-1, 3)} == pixels
+            assert not np.array_equal(shuffled, b[i])
+        assert len({shuffled.tobytes() for shuffled in candidates[1:5]}) == 4
+        others = [[np.array_equal(c, m) for m in b].index(True) for c in candidates[5:]]
+        assert len(set(others)) == 4 and i not in others
+
+
+def test_shuffling_the_groups_is_shuffling_the_pixels():
+    # One group a pixel, numbered in raster order, is no grouping at all.
+    random = np.random.default_rng(10)
+    a, b = random.standard_normal((2, 3, 4, 5, 2))
+    pixels = np.arange(20).reshape(4, 5)
+    for plain, grouped in zip(recorded(a, b), recorded(a, b, pixels)):
+        np.testing.assert_array_equal(plain, grouped)
+
+
+def test_grouping_is_that_of_group_map():
+    random = np.random.default_rng(11)
+    a, b = random.standard_normal((2, 3, 8, 8, 3)).astype(np.float32)
+    segments = random.integers(3, 20, (3, 8, 8))
+    for i, (own, candidates) in enumerate(recorded(a, b, segments, num_seeds=2)):
+        expected = mapping.group_map(a[i : i + 1], segments[i])[0]
+        np.testing.assert_allclose(own[0], expected, rtol=1e-5, atol=1e-6)
+        for candidate in candidates:  # each of them constant in each group
+            again = mapping.group_map(candidate[None], segments[i])[0]
+            np.testing.assert_allclose(candidate, again, rtol=1e-5, atol=1e-6)
+
+
+def test_shuffles_depend_on_the_seed_and_the_position_alone():
+    random = np.random.default_rng(12)
+    a, b = random.standard_normal((2, 5, 8, 8))
+    corrected = functools.partial(
+        metrics.chance_corrected, metrics.rank_correlation, segments=squares(8, 2)
+    )
+    found, again, fewer = corrected(a, b), corrected(a, b), corrected(a[:3], b[:3])
+    np.testing.assert_array_equal(found, again)
+    for name in ("observed", "chance_shuffled"):
+        expected = getattr(found, name)[:3]
+        np.testing.assert_array_equal(getattr(fewer, name), expected)
+    other = corrected(a, b, seed=1)
+    np.testing.assert_array_equal(other.observed, found.observed)
+    assert (other.chance_shuffled != found.chance_shuffled).all()
+    same_maps = corrected(a[[0, 0]], b[[0, 0]])  # positions have shuffles of their own
+    assert same_maps.chance_shuffled[0] != same_maps.chance_shuffled[1]
+
+
+def test_one_image_has_the_shuffled_part_alone(small):
+    a, b, segments = (array[:1] for array in small)
+    found = metrics.chance_corrected(SIGNED_COSINE, a, b, segments)
+    assert np.isnan(found.chance_other).all()
+    np.testing.assert_array_equal(found.chance, found.chance_shuffled)
+    assert np.isfinite(found.excess).all()
+
+
+def test_maps_without_a_value_are_left_out_of_the_means():
+    random = np.random.default_rng(13)
+    a, b = random.standard_normal((2, 4, 8, 8))
+    a[0], b[1] = 0, 0
+    found = metrics.chance_corrected(SIGNED_COSINE, a, b, squares(8, 2))
+    assert all(np.isnan(part[0]) for part in found)
+    assert np.isnan(found.observed[1]) and np.isnan(found.excess[1])
+    assert np.isnan(found.chance_shuffled[1]) and np.isfinite(found.chance_other[1])
+    kept = metrics.chance_corrected(SIGNED_COSINE, a[[2, 3]], b[[2, 3]], squares(8, 2))
+    of_third = [
+        metrics.cosine_similarity(
+            mapping.group_map(a[2:3], squares(8, 2)),
+            mapping.group_map(b[j : j + 1], squares(8, 2)),
+        )[0]
+        for j in (0, 3)
+    ]
+    np.testing.assert_allclose(found.chance_other[2], np.mean(of_third), rtol=1e-5)
+    np.testing.assert_allclose(found.observed[2:], kept.observed, rtol=1e-12)
+
+
+def test_one_group_has_no_structure_and_perfect_chance_no_excess():
+    random = np.random.default_rng(14)
+    a, b = np.abs(random.standard_normal((2, 3, 8, 8)))
+    one = np.zeros((8, 8), int)
+    found = metrics.chance_corrected(metrics.structural_similarity, a, b, one)
+    assert np.isnan(found).all()
+    found = metrics.chance_corrected(SIGNED_COSINE, a, b, one)
+    np.testing.assert_allclose(found.chance, 1, rtol=1e-12)
+    assert np.isnan(found.excess).all()
+
+
+def test_a_measure_gets_maps_of_the_rank_that_was_given():
+    heatmaps = np.random.default_rng(15).random((2, 3, 4, 5))
+    (own, candidates), *_ = recorded(*heatmaps, num_seeds=2)
+    assert own.shape == candidates.shape == (5, 4, 5)
+    (own, candidates), *_ = recorded(*heatmaps[..., None], num_seeds=2)
+    assert own.shape == candidates.shape == (5, 4, 5, 1)
+
+
+def test_inputs_are_left_as_they_came(small):
+    before = [array.copy() for array in small]
+    for array in small:
+        array.flags.writeable = False
+    metrics.chance_corrected(SIGNED_COSINE, *small)
+    for array, copy in zip(small, before):
+        np.testing.assert_array_equal(array, copy)
+
+
+def test_bad_input_is_refused(small):
+    a, b, segments = small
+    with pytest.raises(ValueError, match="one shape"):
+        metrics.chance_corrected(SIGNED_COSINE, a, b[:2], segments)
+    with pytest.raises(ValueError, match="segments must have shape"):
+        metrics.chance_corrected(SIGNED_COSINE, a, b, segments[:2])
+    with pytest.raises(TypeError, match="integer labels"):
+        metrics.chance_corrected(SIGNED_COSINE, a, b, segments / 2)
+    with pytest.raises(ValueError, match="num_seeds must be at least 1"):
+        metrics.chance_corrected(SIGNED_COSINE, a, b, segments, num_seeds=0)
+    with pytest.raises(ValueError, match="seed must be at least 0"):
+        metrics.chance_corrected(SIGNED_COSINE, a, b, segments, seed=-1)
+    with pytest.raises(ValueError, match=r"one number a pair, shape \(\d+,\)"):
+        metrics.chance_corrected(lambda p, q: p - q, a, b, segments)
