@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tf_superpixel_saliency import metrics
 from tf_superpixel_saliency.evaluation import blur
 from tf_superpixel_saliency.evaluation.maps import MapStore, Network, span
 from tf_superpixel_saliency.evaluation.partitions import Partition, group_counts
 from tf_superpixel_saliency.evaluation.storage import PartStore
-from tf_superpixel_saliency import metrics
 from tf_superpixel_saliency.metrics import chance
 from tf_superpixel_saliency.metrics.grouping import group_map
 

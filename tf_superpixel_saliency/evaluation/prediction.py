@@ -34,4 +34,3 @@ def probabilities(model, model_output: str = "auto") -> Callable:
         return functions[size](images).numpy()
 
     return predict
-

@@ -13,7 +13,6 @@ from tf_superpixel_saliency.evaluation.agreement import (
     COSINE,
     MEASURES,
     SSIM,
-    Agreement,
     agreement,
 )
 from tf_superpixel_saliency.evaluation.tables import Table
@@ -136,20 +135,26 @@ def _share(found):
     return ", ".join(f"{share:.0%}" for share in shares)
 
 
-def pooled(
-    found: list[tuple[Agreement, np.ndarray]], method, partition, measure, field
-):
-    """Values of all pairs, on images where both predict the class, and their pair."""
-    values = [r.of(method, partition, measure, field)[both] for r, both in found]
-    clusters = np.repeat(np.arange(len(values)), [len(v) for v in values])
-    return np.concatenate(values), clusters
+def pooled(found, method, partition, measure, field):
+    """Values of all pairs, (pairs, N): NaN where not both networks predict the class.
+
+    Args:
+        found: [(agreement, (N,) bool)], the pairs of networks on the same images.
+        method, partition, measure, field: as `Agreement.of`.
+    """
+    return np.stack(
+        [
+            np.where(both, result.of(method, partition, measure, field), np.nan)
+            for result, both in found
+        ]
+    )
 
 
 def interval(found, *key):
-    """Mean and 95 % interval over images, clustered by pair."""
-    values, clusters = pooled(found, *key)
-    several = len(found) > 1
-    return bootstrap_interval(values, clusters if several else None)
+    """Mean and 95 % interval over images, and over pairs where there are several."""
+    values = pooled(found, *key)
+    # Pairs of networks share the images: an image comes and goes with all its pairs.
+    return bootstrap_interval(values if len(values) > 1 else values[0])
 
 
 def write_agreement(setting, name, title, rows, notes) -> None:
