@@ -1,0 +1,168 @@
+"""Table 1: Deletion, Insertion and μFidelity of pixels, super-pixels and controls."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from tf_superpixel_saliency.evaluation import faithfulness
+from tf_superpixel_saliency.evaluation import partitions as parts
+from tf_superpixel_saliency.evaluation.faithfulness import Amounts, Curve, Subsets
+from tf_superpixel_saliency.evaluation.tables import Table
+from tf_superpixel_saliency.metrics import intervals
+from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.superpixels import Quickshift
+
+NUM_PHOTOS, NUM_FACTORIAL = 200, 8
+# The mean colour of ImageNet's training photos, in 0…255.
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+DELETION = "Deletion, dataset mean ↓"
+DELETION_BLACK = "Deletion, black ↓"
+INSERTION = "Insertion, blur ↑"
+INSERTION_BLANK = "Insertion, blank ↑"
+MU = "μFidelity 9×9 ↑"
+
+
+def variants():
+    """The rows of the table: the first four are curves."""
+    return [
+        Curve(DELETION, "deletion", IMAGENET_MEAN),
+        Curve(DELETION_BLACK, "deletion", "black"),
+        Curve(INSERTION, "insertion", "blur"),
+        Curve(INSERTION_BLANK, "insertion", "black"),
+        Subsets(MU, IMAGENET_MEAN),
+        Subsets("μFidelity 9×9, signed ↑", IMAGENET_MEAN, importance="signed"),
+        Subsets("μFidelity 9×9, Spearman ↑", IMAGENET_MEAN, correlation="spearman"),
+        Subsets("μFidelity 56×56 ↑", IMAGENET_MEAN, grid=56),
+    ]
+
+
+def partitions():
+    """Pixels, Quickshift at the default, and squares and random groups like it."""
+    layer = Quickshift()
+    return [
+        parts.Partition(parts.PIXEL, None),
+        parts.superpixel_partition(layer),
+        *parts.controls(layer, (parts.SQUARE, parts.RANDOM), num_seeds=1),
+    ]
+
+
+def run(setting: Setting) -> None:
+    """Four methods × four partitions."""
+    _, images = setting.photos(NUM_PHOTOS)
+    found = measure(setting, "table-1", images, setting.methods(), variants())
+    title = "Fidelity of pixels, super-pixels, squares and random groups, in per cent"
+    notes = (
+        f"{len(images)} photos at 224×224, EfficientNet-Lite0, the predicted class; "
+        f"{setting.pixels_per_step} pixels a step; ranked by Σ_c |mean|, random order "
+        "inside a tie; the blank is black. Means over images with 95 % bootstrap "
+        "intervals. Photos probably seen in training.",
+    )
+    rows = []
+    for method in found.methods:
+        for partition in found.partitions:
+            row = {"method": method, "partition": partition}
+            row["groups"] = int(np.median(found.groups[_at(found, partition)]))
+            for variant in found.variants:
+                values = 100 * found.of(method, partition, variant)
+                row[variant] = intervals.bootstrap_interval(values)
+            rows.append(row)
+    setting.write_table(Table("table-1", title, rows, notes))
+    setting.write_table(_differences(found, notes))
+
+
+def measure(setting, name, images, methods, rows, which=None, num_seeds=1):
+    """Fidelity to EfficientNet-Lite0 of maps that other experiments share."""
+    networks = setting.photo_networks
+    maps = setting.maps("photos", images, networks)
+    which = which or partitions()
+    store = setting.store(
+        f"{name}-fidelity",
+        num_samples=setting.num_samples,
+        num_steps=setting.num_steps,
+        pixels_per_step=setting.pixels_per_step,
+        num_seeds=num_seeds,
+        partitions=[partition.name for partition in which],
+        variants=[list(map(str, variant)) for variant in rows],
+        seed=setting.seed,
+    )
+    amounts = Amounts(setting.pixels_per_step, num_seeds, seed=setting.seed)
+    return faithfulness.fidelity_of(
+        store, maps, networks[0], methods, which, rows, amounts, setting.progress
+    )
+
+
+def _at(found, partition):
+    return found.partitions.index(partition)
+
+
+def _differences(found, notes):
+    """Super-pixels less each other partition, with p-values after Holm."""
+    keys, differences = [], []
+    for method, variant in itertools.product(found.methods, found.variants):
+        own = 100 * found.of(method, parts.SUPERPIXEL, variant)
+        for partition in found.partitions:
+            if partition != parts.SUPERPIXEL:
+                other = 100 * found.of(method, partition, variant)
+                keys.append((variant, method, partition))
+                differences.append(intervals.paired_difference(own, other))
+    order = sorted(range(len(keys)), key=lambda i: (keys[i][0], keys[i][2]))
+    rows = []
+    for (variant, partition), family in itertools.groupby(
+        order, key=lambda i: (keys[i][0], keys[i][2])
+    ):
+        family = list(family)
+        adjusted = intervals.holm([differences[i].p_value for i in family])
+        for i, p_value in zip(family, adjusted):
+            found_here = differences[i]
+            better = found_here.mean < 0 if "↓" in variant else found_here.mean > 0
+            rows.append(
+                {
+                    "measure": variant,
+                    "method": keys[i][1],
+                    "super-pixel less": partition,
+                    "difference": intervals.Interval(*found_here[:5]),
+                    "p after Holm": float(p_value),
+                    "super-pixel is": _word(better, p_value),
+                }
+            )
+    return Table("table-1-differences", "Super-pixels against others", rows, notes)
+
+
+def _word(better, p_value):
+    if not p_value < 0.05:
+        return "not different"
+    return "better" if better else "worse"
+
+
+def run_factorial(setting: Setting) -> None:
+    """How far Deletion and Insertion depend on choices the paper leaves open."""
+    _, images = setting.photos(NUM_FACTORIAL)
+    rows = []
+    for kind, (fill_name, fill), rank, ties, unit in itertools.product(
+        ("deletion", "insertion"),
+        (("black", "black"), ("dataset mean", IMAGENET_MEAN), ("blur", "blur")),
+        ("signed", "absolute", "scaled"),
+        ("random", "raster", "map"),
+        (1, 8),
+    ):
+        name = f"{kind}|{fill_name}|{rank}|{ties}|{unit}"
+        rows.append(Curve(name, kind, fill, rank, ties, unit))
+    methods = setting.methods(["SimpleGradient"])
+    found = measure(setting, "table-1-factorial", images, methods, rows)
+    table = []
+    for variant in found.variants:
+        names = ("measure", "fill", "rank", "order in ties", "unit")
+        row = dict(zip(names, variant.split("|")))
+        for partition in found.partitions:
+            values = 100 * found.of("SimpleGradient", partition, variant)
+            row[partition] = float(values.mean())
+        table.append(row)
+    title = "Deletion and Insertion of SimpleGradient under every choice, in per cent"
+    note = (
+        f"Means over {len(images)} photos, {setting.pixels_per_step} pixels a step. "
+        "scaled: √|S|·Σ_c |mean|; map: by the ungrouped gradient; unit: side in pixels "
+        "of the cells that are ranked."
+    )
+    setting.write_table(Table("table-1-factorial", title, table, (note,)))
