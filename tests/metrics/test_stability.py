@@ -135,7 +135,7 @@ def test_one_map_against_many_is_a_map_repeated(pair, measure):
 
 
 @pytest.mark.parametrize("measure", SIMILARITIES + [UNIT_DISTANCE])
-@pytest.mark.parametrize("scale", [1e-30, 1e30])
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_the_scale_of_either_map_does_not_matter(pair, measure, scale):
     a, b = pair
     scaled = a.astype(np.float64) * scale
