@@ -79,6 +79,8 @@ def test_what_a_training_leaves(tiny, tmp_path):
     assert entry["n_train"] == len(PLAN.indices)
     assert entry["versions"]["keras"] == keras.__version__
     assert entry["test_accuracy"] == 1.0  # dark and bright images
+    loaded = keras.saving.load_model(tmp_path / "split_a.keras")
+    assert loaded.optimizer is None
 
 
 def test_a_finished_network_is_not_trained_again(tiny, tmp_path, monkeypatch):

@@ -259,8 +259,10 @@ def _versions():
 
 def _write_results(folder, name, model, plan, entry):
     """The model, then the indices, then the line that says both are there."""
+    # Without the optimizer, which Keras would save with a compiled model.
+    bare = keras.Model(model.inputs, model.outputs, name=model.name)
     with files.written_whole(folder / f"{name}.keras") as partial:
-        model.save(partial, include_optimizer=False)
+        bare.save(partial)
     with files.written_whole(folder / f"{name}.indices.npy") as partial:
         np.save(partial, np.asarray(plan.indices, np.int64))
     files.append_line(folder / LOG, entry)
