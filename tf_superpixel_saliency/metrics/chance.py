@@ -74,9 +74,10 @@ def chance_corrected(
     Returns:
         `ChanceCorrected(observed, chance, excess, chance_shuffled, chance_other)`,
         each (N,) float64. A draw that is NaN (say another image's zero map) is left
-        out of its mean. `chance_other` is NaN for a batch of one image, and `chance`
-        then is `chance_shuffled`. `excess` is NaN where `observed` or `chance` is, or
-        where chance itself is perfect, as for the cosine of one group.
+        out of its mean. `chance_other` is NaN where no other image has a value, as in
+        a batch of one, and `chance` then is `chance_shuffled`. `excess` is NaN where
+        `observed` or `chance` is, or where chance itself is perfect, as for the cosine
+        of positive heatmaps in one group.
 
     Raises:
         ValueError, TypeError: shapes that don't fit, segments that aren't labels, a
