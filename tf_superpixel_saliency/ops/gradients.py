@@ -60,7 +60,7 @@ def feature_gradient(
 
     Args:
         evaluate: takes a function `mark`, which it calls on A and goes on with what
-            that returns (A itself) up to the `Score`. Where it marks several times,
+            that returns (a copy of A) up to the `Score`. Where it marks several times,
             the last one counts.
         half: as for `input_gradient`.
 
@@ -76,6 +76,9 @@ def feature_gradient(
     with tf.GradientTape(watch_accessed_variables=False) as tape:
 
         def mark(features):
+            # A tensor of its own: a layer that does nothing hands on its input, which
+            # may go other ways too.
+            features = tf.identity(features)
             tape.watch(features)
             marked.append(features)
             return features
