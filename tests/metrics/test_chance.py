@@ -242,6 +242,40 @@ def test_a_measure_gets_maps_of_the_rank_that_was_given():
     assert own.shape == candidates.shape == (5, 4, 5, 1)
 
 
+def test_measures_side_by_side_are_each_by_itself():
+    random = np.random.default_rng(16)
+    a, b = random.standard_normal((2, 4, 12, 12, 2))
+    a[1] = 0  # its distance has a value, its cosine none
+    names, segments = ["signed cosine", "distance"], squares(12, 3)
+
+    def together(maps_a, maps_b):
+        return np.stack([MEASURES[n](maps_a, maps_b) for n in names], axis=1)
+
+    found = metrics.chance_corrected(together, a, b, segments, perfect=[1, 0])
+    for k, name in enumerate(names):
+        alone = metrics.chance_corrected(
+            MEASURES[name], a, b, segments, perfect=perfect(name)
+        )
+        np.testing.assert_array_equal([part[:, k] for part in found], alone)
+    assert np.isnan(found.excess[1, 0]) and np.isfinite(found.excess[1, 1])
+
+
+def test_what_is_done_in_place_of_grouping_is_done_to_every_map():
+    random = np.random.default_rng(17)
+    a, b = random.standard_normal((2, 3, 8, 8, 2))
+
+    def smooth(one_map, number):
+        return one_map * (number + 2) + 1
+
+    plain = recorded(a, b, num_seeds=2)
+    smoothed = recorded(a, b, num_seeds=2, smooth=smooth)
+    for i in range(3):
+        for before, after in zip(plain[i], smoothed[i]):
+            np.testing.assert_array_equal(after, before * (i + 2) + 1)
+    with pytest.raises(ValueError, match="segments or smooth"):
+        recorded(a, b, squares(8, 2), smooth=smooth)
+
+
 def test_inputs_are_left_as_they_came(small):
     before = [array.copy() for array in small]
     for array in small:
@@ -255,6 +289,8 @@ def test_bad_input_is_refused(small):
     a, b, segments = small
     with pytest.raises(ValueError, match="one shape"):
         metrics.chance_corrected(SIGNED_COSINE, a, b[:2], segments)
+    with pytest.raises(ValueError, match="at least one image"):
+        metrics.chance_corrected(SIGNED_COSINE, a[:0], b[:0])
     with pytest.raises(ValueError, match="segments must have shape"):
         metrics.chance_corrected(SIGNED_COSINE, a, b, segments[:2])
     with pytest.raises(TypeError, match="integer labels"):

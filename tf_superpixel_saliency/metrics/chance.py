@@ -80,11 +80,14 @@ def chance_corrected(
         of positive heatmaps in one group.
 
     Raises:
-        ValueError, TypeError: shapes that don't fit, segments that aren't labels, a
-            count below 1, or a measure that doesn't return one value a pair.
+        ValueError, TypeError: shapes that don't fit, no image, segments that aren't
+            labels or come with `smooth`, a count below 1, or a measure that doesn't
+            return one value, or one row, a pair.
     """
     heatmaps = np.ndim(maps_a) == 3
     maps_a, maps_b = (_floating(maps) for maps in checked_pair(maps_a, maps_b))
+    if not len(maps_a):
+        raise ValueError("maps_a and maps_b must be maps of at least one image.")
     num_seeds = checks.checked_count("num_seeds", num_seeds)
     seed = checks.checked_count("seed", seed, low=0)
     if segments is not None:
