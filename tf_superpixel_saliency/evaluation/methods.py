@@ -1,10 +1,11 @@
-"""The gradient methods to compare, each by its paper's usual settings."""
+"""The methods to compare, each by its paper's usual settings."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from tf_superpixel_saliency import explainers
+from tf_superpixel_saliency.superpixels import naming
 
 
 class Method(NamedTuple):
@@ -12,8 +13,9 @@ class Method(NamedTuple):
 
     Attributes:
         name: of the explainer's class.
-        settings: its arguments besides the model, the super-pixels and the seed.
-        seeded: whether it draws noise.
+        settings: its arguments besides the model and the seed, as JSON holds them;
+            super-pixels by name, as `superpixels.naming` reads them.
+        seeded: whether it draws noise, masks or samples.
     """
 
     name: str
@@ -21,8 +23,10 @@ class Method(NamedTuple):
     seeded: bool
 
     def explainer(self, model, seed: int = 0, **further):
-        """An explainer of ungrouped maps for a model."""
+        """An explainer for a model; a gradient method's maps are not grouped."""
         settings = {**self.settings, **further}
+        if "superpixels" in settings:
+            settings["superpixels"] = _layers(settings["superpixels"])
         if self.seeded:
             settings["seed"] = seed
         return getattr(explainers, self.name)(model, **settings)
@@ -50,10 +54,52 @@ def gradient_methods(
             "IntegratedGradients", {"num_steps": num_steps}, False
         ),
     }
+    return _named("gradient method", names, known)
+
+
+def region_methods(
+    names=None,
+    num_samples: int = 1000,
+    num_masks: int = 1000,
+    superpixels: str | None = None,
+    value_range: tuple = (0, 255),
+) -> list[Method]:
+    """The methods of regions to compare with, or those of them that are named.
+
+    Args:
+        names: of "GradCAM", "ScoreCAM", "LIME", "RISE" and "XRAI".
+        num_samples: of LIME.
+        num_masks: of RISE.
+        superpixels: LIME's, by name; its own default unless given.
+        value_range: of the images, for LIME's super-pixels.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    lime = {"num_samples": num_samples}
+    if superpixels:
+        text = f"{superpixels}{',' if ':' in superpixels else ':'}"
+        lime["superpixels"] = f"{text}value_range={tuple(value_range)}"
+    known = {
+        "GradCAM": Method("GradCAM", {}, False),
+        "ScoreCAM": Method("ScoreCAM", {}, False),
+        "LIME": Method("LIME", lime, True),
+        "RISE": Method("RISE", {"num_masks": num_masks}, True),
+        "XRAI": Method("XRAI", {}, False),
+    }
+    return _named("region method", names, known)
+
+
+def _named(kind, names, known):
     unknown = [name for name in names or () if name not in known]
     if unknown:
         raise ValueError(
-            f"No gradient method is called {unknown[0]!r}. There are: "
-            f"{', '.join(known)}."
+            f"No {kind} is called {unknown[0]!r}. There are: {', '.join(known)}."
         )
     return [known[name] for name in (names or known)]
+
+
+def _layers(given):
+    if isinstance(given, str):
+        return naming.from_text(given)
+    return [naming.from_text(text) for text in given]

@@ -1,0 +1,113 @@
+"""Figure 2, middle, and §5: gradient methods against methods of regions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf_superpixel_saliency import plots
+from tf_superpixel_saliency.evaluation import partitions as parts
+from tf_superpixel_saliency.evaluation.agreement import (
+    COSINE,
+    MEASURES,
+    SSIM,
+    agreement,
+)
+from tf_superpixel_saliency.evaluation.methods import region_methods
+from tf_superpixel_saliency.evaluation.tables import Table
+from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
+from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.superpixels import SLIC, Quickshift
+
+NUM_PHOTOS, NUM_TEST_IMAGES = 16, 100
+_SHOWN = [measure for measure in MEASURES if measure.name in (SSIM, COSINE)]
+_NOTES = (
+    "Chance is here network B's map of other images, in the same groups: it keeps "
+    "what a method's maps look like, as the smoothness of a class activation map, "
+    "which shuffling pixels takes away (`shuffled`). Excess = (observed − chance) / "
+    "(1 − chance). Means with 95 % bootstrap intervals over images for which both "
+    "networks predict the class; masks and samples are drawn anew for each network.",
+)
+
+
+def run_photos(setting: Setting) -> None:
+    """Photos: EfficientNet-Lite0 and Lite1."""
+    _, images = setting.photos(NUM_PHOTOS)
+    maps = setting.maps("photos", images, setting.photo_networks)
+    pair = setting.photo_networks[:2]
+    title = "Gradient methods and methods of regions: EfficientNet-Lite0 and Lite1"
+    _run(setting, "figure-2-regions-photos", title, maps, pair, Quickshift(), None)
+
+
+def run_small(setting: Setting) -> None:
+    """CIFAR-10: the first two networks of disjoint data."""
+    images, _ = setting.test_images(NUM_TEST_IMAGES)
+    pair = [setting.network("split_a"), setting.network("split_b", 1)]
+    maps = setting.maps("cifar10-split_a", images, pair, chunk_size=50)
+    title = "Gradient methods and methods of regions on CIFAR-10: disjoint data"
+    layer, text = SLIC(n_segments=100), "SLIC:n_segments=100"
+    _run(setting, "figure-2-regions-cifar10", title, maps, pair, layer, text)
+
+
+def _run(setting, name, title, maps, pair, layer, lime_superpixels):
+    store = setting.store(
+        f"{name}-agreement",
+        num_samples=setting.num_samples,
+        num_steps=setting.num_steps,
+        seed=setting.seed,
+    )
+    whole = [parts.Partition(parts.PIXEL, None)]
+    both = np.logical_and.reduce([maps.predicted(n) == maps.targets for n in pair])
+    gradient = agreement(
+        store,
+        maps,
+        pair,
+        setting.methods(),
+        [*whole, parts.superpixel_partition(layer)],
+        _SHOWN,
+        progress=setting.progress,
+    )
+    regions = agreement(
+        store,
+        maps,
+        pair,
+        region_methods(superpixels=lime_superpixels),
+        whole,
+        _SHOWN,
+        progress=setting.progress,
+    )
+    rows, bars, feet = [], {}, {}
+    for result in (gradient, regions):
+        for method in result.methods:
+            for partition in result.partitions:
+                shown = partition if result is gradient else "regions"
+                row = _row(result, method, partition, both)
+                rows.append({"method": method, "partition": shown, **row})
+                bars.setdefault(method, {})[shown] = row["SSIM"][:3]
+                feet.setdefault(method, {})[shown] = row["SSIM by chance"]
+    note = f"{int(both.sum())} of {len(both)} images, those both networks agree on."
+    setting.write_table(Table(name, title, rows, (note, *_NOTES)))
+    figure, axes = plots.study_figure(1, 1, 9, 3.6)
+    plots.plot_measure(
+        bars, axes[0, 0], chance=feet, ylabel="SSIM (hatched: chance)", title=title
+    )
+    setting.write_figure(name, figure)
+
+
+def _row(result, method, partition, both):
+    ssim, cosine = (
+        {
+            field: result.of(method, partition, measure, field)[both]
+            for field in ("observed", "chance_other", "chance_shuffled")
+        }
+        for measure in (SSIM, COSINE)
+    )
+    chance = ssim["chance_other"]
+    excess = (ssim["observed"] - chance) / (1 - chance)
+    return {
+        "SSIM": bootstrap_interval(ssim["observed"]),
+        "SSIM by chance": float(np.nanmean(chance)),
+        "shuffled": float(np.nanmean(ssim["chance_shuffled"])),
+        "SSIM excess": bootstrap_interval(excess),
+        "signed cosine": bootstrap_interval(cosine["observed"]),
+        "its chance": float(np.nanmean(cosine["chance_other"])),
+    }

@@ -1,0 +1,204 @@
+"""§3: Propositions 1 to 3, Definitions 2 and 3, and the independence they presume."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from tf_superpixel_saliency import plots
+from tf_superpixel_saliency.evaluation import partitions as parts
+from tf_superpixel_saliency.evaluation.agreement import grouped_maps
+from tf_superpixel_saliency.evaluation.tables import Table
+from tf_superpixel_saliency.metrics.generalization_error import generalization_error
+from tf_superpixel_saliency.metrics.independence import independence
+from tf_superpixel_saliency.metrics.intervals import Interval, bootstrap_interval
+from tf_superpixel_saliency.metrics.theory import (
+    interpretation_loss,
+    interpretation_loss_gap,
+)
+from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.superpixels import SLIC, Quickshift
+
+NUM_PHOTOS, NUM_TEST_IMAGES, NUM_LOSS_IMAGES = 48, 300, 500
+_CHUNK = 50
+
+
+def run_propositions(setting: Setting) -> None:
+    """Propositions 1 and 2 on pairs of networks, and what remains at norm 1."""
+    rows = []
+    for data, maps, pair, partitions in _pairs(setting):
+        for method in setting.methods(["SimpleGradient", "SmoothGrad"]):
+            a, b = (_all_maps(maps, network, method) for network in pair)
+            for partition in partitions:
+                segments = _segments(partition, maps)
+                found = interpretation_loss_gap(a, b, segments)
+                scale = np.maximum(np.abs(found.gap), found.loss**2 * 1e-3)
+                error = np.abs(found.gap - found.variance) / scale
+                normed = interpretation_loss(
+                    grouped_maps(a, segments), grouped_maps(b, segments), True
+                )
+                rows.append(
+                    {
+                        "data": data,
+                        "method": method.name,
+                        "partition": partition.name,
+                        "images": len(a),
+                        "Proposition 1 holds": float(found.bound_holds.mean()),
+                        "largest error of Proposition 2": f"{error.max():.1e}",
+                        "loss, groups / pixels": bootstrap_interval(
+                            found.grouped_loss / found.loss
+                        ),
+                        "loss at norm 1, pixels": bootstrap_interval(
+                            interpretation_loss(a, b, True)
+                        ),
+                        "loss at norm 1, groups": bootstrap_interval(normed),
+                    }
+                )
+    notes = (
+        "The network at hand and its reference are two networks. Propositions 1 and 2 "
+        "are identities of averaging: they hold for any partition, also a random one. "
+        "The error of Proposition 2 is relative to the gap. Loss at norm 1: of maps "
+        "divided by their own L2 norm.",
+    )
+    title = "Propositions 1 and 2 on pairs of networks"
+    setting.write_table(Table("propositions", title, rows, notes))
+
+
+def run_independence(setting: Setting) -> None:
+    """§3.3: is the noise of two networks' gradients independent inside a group?"""
+    (method,) = setting.methods(["SimpleGradient"])
+    rows, curves = [], {}
+    for data, maps, pair, partitions in _pairs(setting):
+        a, b = (_all_maps(maps, network, method) for network in pair)
+        for partition in partitions:
+            found = independence(a, b, _segments(partition, maps))
+            sizes = found.sizes[:-1]
+            for i, size in enumerate(sizes):
+                if found.num_groups[i]:
+                    rows.append(
+                        {
+                            "data": data,
+                            "partition": partition.name,
+                            "pixels a group": f"{size}–{found.sizes[i + 1] - 1}",
+                            "groups": int(found.num_groups[i]),
+                            "|S|·mean²/mean of squares": _interval(found, i),
+                            "correlation": float(found.correlation[i]),
+                        }
+                    )
+            known = (found.num_groups > 30) & ~np.isnan(found.ratio)
+            curves.setdefault(data, {})[partition.name] = (
+                sizes[known],
+                found.ratio[known],
+            )
+    notes = (
+        "n = ∇f_A − ∇f_B inside each (super-pixel, channel) group. 1: independent, so "
+        "that the mean cancels noise as 1/√|S|; |S|: the same in all of the group. "
+        "Means over images with 95 % bootstrap intervals.",
+    )
+    title = "Independence of the noise inside groups, by size of group"
+    setting.write_table(Table("independence", title, rows, notes))
+    figure, axes = plots.study_figure(len(curves), 1)
+    for ax, (data, lines) in zip(axes[0], curves.items()):
+        label = "|S|·mean(n)² / mean(n²)"
+        plots.plot_curves(lines, ax, xlabel="pixels a group", ylabel=label, title=data)
+        ax.set_xscale("log", base=2)
+    setting.write_figure("independence", figure)
+
+
+def run_generalization(setting: Setting) -> None:
+    """Definition 2, with networks of the other half of the data as f*."""
+    trained = setting.trained
+    halves = {n: s for n, s in trained.train_indices.items() if n.startswith("split")}
+    images, _ = setting.test_images(NUM_LOSS_IMAGES)
+    layer = SLIC(n_segments=100)
+    partitions = [
+        parts.Partition(parts.PIXEL, None),
+        parts.superpixel_partition(layer),
+        *parts.controls(layer, (parts.SQUARE, parts.RANDOM), num_seeds=1),
+    ]
+    (method,) = setting.methods(["SimpleGradient"])
+    losses: dict = {}
+    for number, (name, seen) in enumerate(setting.progress(halves.items(), "losses")):
+        references = [o for o, s in halves.items() if not np.intersect1d(s, seen).size]
+        if len(references) < 2:
+            continue
+        rng = np.random.default_rng([setting.seed, number])
+        chosen = np.sort(rng.choice(seen, min(len(images), len(seen)), replace=False))
+        own = setting.data.train_images[chosen].astype(np.float32)
+        for kind, shown in (("test", images), ("train", own)):
+            network = setting.network(name, number)
+            others = [setting.network(other) for other in references]
+            key = f"definition-2-{name}-{kind}"
+            maps = setting.maps(key, shown, [network, *others], chunk_size=_CHUNK)
+            a = _all_maps(maps, network, method)
+            b = [_all_maps(maps, other, method) for other in others]
+            for partition in partitions:
+                segments = _segments(partition, maps)
+                group = functools.partial(grouped_maps, segments=segments)
+                for normed in (False, True):
+                    loss = interpretation_loss(group(a), [group(x) for x in b], normed)
+                    losses.setdefault((partition.name, normed), {}).setdefault(
+                        kind, []
+                    ).append(loss)
+    rows = [
+        _generalization_row(partition, normed, found)
+        for (partition, normed), found in losses.items()
+    ]
+    notes = (
+        f"{len(images)} test images, and as many that each network was trained on; the "
+        "reference f* is the mean gradient of the networks that saw neither. Intervals "
+        "over networks. At norm 1: maps divided by their own L2 norm. A bound that "
+        "falls (Corollary 1) does not say that the error does.",
+    )
+    title = "Definition 2: the interpretation's generalisation error on CIFAR-10"
+    setting.write_table(Table("definition-2", title, rows, notes))
+
+
+def _generalization_row(partition, normed, found):
+    error = generalization_error(found["test"], found["train"])
+    losses = np.concatenate(found["test"])
+    relative = error.error / float(np.nanmean(losses))
+    return {
+        "maps": "at norm 1" if normed else "as they are",
+        "partition": partition,
+        "networks": len(error.gaps),
+        "error": Interval(error.error, error.low, error.high, len(error.gaps)),
+        "gap with its sign": float(error.gap),
+        "mean test loss": float(np.nanmean(losses)),
+        "error / test loss": relative,
+    }
+
+
+def _pairs(setting):
+    """(data, maps, pair, partitions) of the data that were given."""
+    if setting.read_photos is not None:
+        _, images = setting.photos(NUM_PHOTOS)
+        networks = setting.photo_networks
+        maps = setting.maps("photos", images, networks)
+        yield "photos", maps, networks[:2], _with_controls(Quickshift())
+    if setting.networks_path is not None:
+        images, _ = setting.test_images(NUM_TEST_IMAGES)
+        pair = [setting.network("split_a"), setting.network("split_b", 1)]
+        maps = setting.maps("cifar10-split_a", images, pair, chunk_size=_CHUNK)
+        yield "CIFAR-10", maps, pair, _with_controls(SLIC(n_segments=100))
+
+
+def _with_controls(layer):
+    return [
+        parts.superpixel_partition(layer),
+        *parts.controls(layer, (parts.SQUARE, parts.RANDOM), num_seeds=1),
+    ]
+
+
+def _all_maps(maps, network, method):
+    return np.concatenate([maps.maps(network, method, chunk) for chunk in maps.chunks])
+
+
+def _segments(partition, maps):
+    found = [partition.segments(maps.images[chunk]) for chunk in maps.chunks]
+    return None if found[0] is None else np.concatenate(found)
+
+
+def _interval(found, i):
+    return Interval(float(found.ratio[i]), float(found.low[i]), float(found.high[i]), 0)
