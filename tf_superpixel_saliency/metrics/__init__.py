@@ -34,6 +34,15 @@ from tf_superpixel_saliency.metrics.mu_fidelity import (
     subset_drops,
 )
 from tf_superpixel_saliency.metrics.ranking import pixel_orders, pixel_scores
+from tf_superpixel_saliency.metrics.road import RoadCurve, road
+from tf_superpixel_saliency.metrics.roar import (
+    RoarCurve,
+    random_order_maps,
+    remove_top,
+    roar,
+    sobel_maps,
+    top_masks,
+)
 from tf_superpixel_saliency.metrics.ssim import structural_similarity
 from tf_superpixel_saliency.metrics.stability import (
     cosine_similarity,
@@ -51,6 +60,8 @@ __all__ = [
     "MuFidelity",
     "PerturbationCurve",
     "ReCo",
+    "RoadCurve",
+    "RoarCurve",
     "SubsetDrops",
     "bootstrap_interval",
     "chance_corrected",
@@ -68,9 +79,15 @@ __all__ = [
     "perturbation_curve",
     "pixel_orders",
     "pixel_scores",
+    "random_order_maps",
     "rank_correlation",
     "reco",
+    "remove_top",
+    "road",
+    "roar",
+    "sobel_maps",
     "structural_similarity",
     "subset_drops",
+    "top_masks",
     "verdict",
 ]
