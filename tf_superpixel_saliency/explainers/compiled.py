@@ -187,8 +187,14 @@ class _DirectCalls:
         ]
         if with_segments:
             signature.append(tf.TensorSpec((None, *size[:2]), tf.int32, "segments"))
+
+        # A function of its own: TensorFlow counts the traces of a method for all of
+        # its objects together, and would warn of several explainers as of retracing.
+        def explain(*tensors):
+            return explainer.call(*tensors)
+
         return tf.function(
-            explainer.call,
+            explain,
             input_signature=signature,
             jit_compile=True if explainer.jit_compile else None,
             # As under Keras' `predict`; and errors keep their own text.

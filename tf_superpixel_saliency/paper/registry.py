@@ -1,0 +1,73 @@
+"""All results of the paper by the name of their command."""
+
+from __future__ import annotations
+
+from tf_superpixel_saliency.paper import (
+    cost,
+    fidelity,
+    generalizability,
+    one_image,
+    pictures,
+    regions,
+    road,
+    robustness,
+    stability,
+    theory,
+    tradeoff,
+)
+from tf_superpixel_saliency.paper.experiment import Experiment
+
+_ALL = (
+    ("figure-1", "two networks' maps of one photo", pictures.run_figure_1),
+    ("table-1", "fidelity: four methods, four partitions", fidelity.run),
+    (
+        "table-1-factorial",
+        "Deletion and Insertion under every choice the paper leaves open",
+        fidelity.run_factorial,
+    ),
+    (
+        "figure-2-photos",
+        "agreement between architectures, on photos",
+        stability.run_photos,
+    ),
+    (
+        "figure-2-cifar10",
+        "agreement of networks of other data and other initialisations",
+        stability.run_small,
+    ),
+    (
+        "figure-2-regions-photos",
+        "against Grad-CAM, Score-CAM, LIME, RISE and XRAI, on photos",
+        regions.run_photos,
+    ),
+    (
+        "figure-2-regions-cifar10",
+        "the same on CIFAR-10",
+        regions.run_small,
+    ),
+    ("figure-2-mege", "MeGe and ReCo on five folds", generalizability.run),
+    ("figure-3", "four methods, pixels and super-pixels", pictures.run_figure_3),
+    ("figure-4", "sizes and algorithms of super-pixels", pictures.run_figure_4),
+    (
+        "figure-5-tradeoff",
+        "stability against fidelity, max_dist 1 to 8",
+        tradeoff.run_tradeoff,
+    ),
+    ("figure-5-road-cifar10", "ROAD on test images", road.run_small),
+    ("figure-5-road-photos", "ROAD on photos", road.run_photos),
+    (
+        "figure-5-distance",
+        "distance to the pixel gradient over size and noise",
+        tradeoff.run_distance,
+    ),
+    ("algorithms", "§4.2: four algorithms, four sizes", tradeoff.run_algorithms),
+    ("orthogonality", "§5: noise and grouping, 2×2", robustness.run_orthogonality),
+    ("propositions", "Propositions 1 and 2 on real pairs", theory.run_propositions),
+    ("independence", "§3.3: is noise independent?", theory.run_independence),
+    ("definition-2", "the generalisation error", theory.run_generalization),
+    ("definition-3", "one training image replaced; Proposition 3", one_image.run),
+    ("sanity", "layers randomised one by one", robustness.run_sanity),
+    ("robustness", "a little noise in the image", robustness.run_robustness),
+    ("cost", "segmentation, gradient and grouping apart", cost.run),
+)
+EXPERIMENTS = {entry[0]: Experiment(*entry) for entry in _ALL}

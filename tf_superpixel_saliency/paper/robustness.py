@@ -1,0 +1,197 @@
+"""The sanity check, robustness to noise in the input, and noise × grouping (§5)."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from tf_superpixel_saliency import metrics, plots
+from tf_superpixel_saliency.evaluation import partitions as parts
+from tf_superpixel_saliency.evaluation.agreement import (
+    COSINE,
+    MEASURES,
+    SSIM,
+    agreement,
+)
+from tf_superpixel_saliency.evaluation.tables import Table
+from tf_superpixel_saliency.metrics.chance import chance_corrected
+from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
+from tf_superpixel_saliency.metrics.robustness import robustness
+from tf_superpixel_saliency.metrics.sanity import randomization_check
+from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.superpixels import SLIC, Quickshift
+
+NUM_SANITY, NUM_ROBUST, NUM_PHOTOS = 50, 16, 48
+NOISE_LEVELS = (0.01, 0.03, 0.1)
+
+
+def run_sanity(setting: Setting) -> None:
+    """Adebayo et al. 2018: layers randomised from the output down, on CIFAR-10."""
+    images, _ = setting.test_images(NUM_SANITY)
+    network = setting.network("split_a")
+    targets = network.model.predict_on_batch(images).argmax(-1)
+    layer = SLIC(n_segments=100)
+    which = [
+        parts.Partition(parts.PIXEL, None),
+        parts.superpixel_partition(layer),
+        *parts.controls(layer, (parts.SQUARE, parts.RANDOM), num_seeds=1),
+    ]
+    store = setting.store("sanity", images=len(images), num_samples=setting.num_samples)
+    rows, curves = [], {}
+    for method in setting.methods(["SimpleGradient", "SmoothGrad"]):
+        for partition in setting.progress(which, method.name):
+            make = functools.partial(
+                _sanity_rows, network, method, partition, images, targets, setting.seed
+            )
+            found = store.records(f"{method.name} {partition.name}", make)
+            rows += found
+            line = np.arange(1, len(found) + 1), [row["SSIM excess"] for row in found]
+            curves.setdefault(method.name, {})[partition.name] = line
+    notes = (
+        f"{len(images)} test images, network {network.name}, test accuracy "
+        f"{network.accuracy:.3f}; layers are drawn anew from the output down, the "
+        "trained network's class explained throughout. A map that keeps its excess "
+        "shows the image and not the model.",
+    )
+    title = "Sanity check: agreement with the trained network's maps"
+    setting.write_table(Table("sanity", title, rows, notes))
+    figure, axes = plots.study_figure(len(curves), 1)
+    for ax, (method, lines) in zip(axes[0], curves.items()):
+        plots.plot_curves(
+            lines, ax, xlabel="layers randomised", ylabel="SSIM excess", title=method
+        )
+    setting.write_figure("sanity", figure)
+
+
+def _sanity_rows(network, method, partition, images, targets, seed):
+    explainers: dict = {}
+
+    def explain(model, shown):
+        # One explainer a model: the randomised one keeps its object and its graph.
+        key = id(model)
+        if key not in explainers:
+            explainers[key] = method.explainer(model, seed)
+        return explainers[key](shown, targets=targets)["maps"].numpy()
+
+    segments = partition.segments(images)
+    measure = functools.partial(
+        chance_corrected, metrics.structural_similarity, segments=segments, num_seeds=5
+    )
+    found = randomization_check(explain, network.model, images, measure, seed=seed)
+    means = [np.nanmean(x, 1) for x in (found.similarity, found.chance, found.excess)]
+    return [
+        {
+            "method": method.name,
+            "partition": partition.name,
+            "randomised down to": name,
+            "SSIM": float(ssim),
+            "SSIM by chance": float(chance),
+            "SSIM excess": float(excess),
+        }
+        for name, ssim, chance, excess in zip(found.layers, *means)
+    ]
+
+
+def run_robustness(setting: Setting) -> None:
+    """A little noise in the photo, the partition kept and made anew."""
+    _, images = setting.photos(NUM_ROBUST)
+    images = images[:NUM_ROBUST]
+    network = setting.photo_networks[0]
+    maps = setting.maps("photos", images, setting.photo_networks)
+    layer = Quickshift()
+    plan = [
+        (parts.PIXEL, None, "fixed"),
+        ("super-pixel, kept", layer, "fixed"),
+        ("super-pixel, made anew", layer, "recomputed"),
+        *(
+            (control.name, control.segment, "fixed")
+            for control in parts.controls(layer, (parts.SQUARE, parts.RANDOM), 1)
+        ),
+    ]
+    rows = []
+    for method in setting.methods(["SimpleGradient", "SmoothGrad"]):
+        explainer = method.explainer(network.model, setting.seed)
+
+        def explain(shown, explainer=explainer):
+            return explainer(shown, targets=maps.targets)["maps"].numpy()
+
+        for level in setting.progress(NOISE_LEVELS, method.name):
+            for name, segments, kind in plan:
+                found = robustness(
+                    explain,
+                    images,
+                    metrics.structural_similarity,
+                    level,
+                    num_samples=3,
+                    segments=segments,
+                    partition=kind,
+                    seed=setting.seed,
+                    value_range=(0, 255),
+                )
+                rows.append(
+                    {
+                        "method": method.name,
+                        "noise": level,
+                        "partition": name,
+                        "SSIM": bootstrap_interval(found.similarity),
+                        "SSIM by chance": float(np.nanmean(found.chance)),
+                        "SSIM excess": bootstrap_interval(found.excess),
+                    }
+                )
+    notes = (
+        f"{len(images)} photos, EfficientNet-Lite0; noise as a fraction of each "
+        "photo's own max − min, three noisy copies each.",
+    )
+    title = "Robustness to noise in the image: SSIM with the clean image's map"
+    setting.write_table(Table("robustness", title, rows, notes))
+
+
+def run_orthogonality(setting: Setting) -> None:
+    """§5: noise and grouping as a 2×2, with their interaction."""
+    _, images = setting.photos(NUM_PHOTOS)
+    networks = setting.photo_networks
+    maps = setting.maps("photos", images, networks)
+    pair = networks[:2]
+    which = [
+        parts.Partition(parts.PIXEL, None),
+        parts.superpixel_partition(Quickshift()),
+    ]
+    store = setting.store(
+        "orthogonality", num_samples=setting.num_samples, seed=setting.seed
+    )
+    measures = [measure for measure in MEASURES if measure.name in (SSIM, COSINE)]
+    methods = setting.methods(["SimpleGradient", "SmoothGrad"])
+    found = agreement(
+        store, maps, pair, methods, which, measures, progress=setting.progress
+    )
+    both = np.logical_and.reduce([maps.predicted(n) == maps.targets for n in pair])
+    rows = []
+    for measure, field in ((SSIM, "observed"), (SSIM, "excess"), (COSINE, "observed")):
+        cells = {
+            (method, partition): found.of(method, partition, measure, field)[both]
+            for method in found.methods
+            for partition in found.partitions
+        }
+        plain, noise = found.methods
+        pixel, grouped = found.partitions
+        together = cells[noise, grouped] - cells[plain, pixel]
+        apart = cells[noise, pixel] + cells[plain, grouped] - 2 * cells[plain, pixel]
+        rows.append(
+            {
+                "measure": f"{measure}, {field}",
+                "neither": bootstrap_interval(cells[plain, pixel]),
+                "noise": bootstrap_interval(cells[noise, pixel]),
+                "grouping": bootstrap_interval(cells[plain, grouped]),
+                "both": bootstrap_interval(cells[noise, grouped]),
+                "interaction": bootstrap_interval(together - apart),
+            }
+        )
+    notes = (
+        f"{int(both.sum())} photos on which EfficientNet-Lite0 and Lite1 agree. Noise: "
+        "SmoothGrad against SimpleGradient. Grouping: Quickshift against pixels. "
+        "Interaction: what both give beyond the sum of their single gains; above 0 "
+        "they are complementary, below 0 they replace each other.",
+    )
+    title = "Noise and grouping: orthogonal and complementary?"
+    setting.write_table(Table("orthogonality", title, rows, notes))
