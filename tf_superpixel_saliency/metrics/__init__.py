@@ -20,6 +20,11 @@ from tf_superpixel_saliency.metrics.generalizability import (
     mege_and_reco,
     reco,
 )
+from tf_superpixel_saliency.metrics.generalization_error import (
+    GeneralizationError,
+    generalization_error,
+)
+from tf_superpixel_saliency.metrics.independence import Independence, independence
 from tf_superpixel_saliency.metrics.intervals import (
     Difference,
     Interval,
@@ -33,6 +38,7 @@ from tf_superpixel_saliency.metrics.mu_fidelity import (
     mu_fidelity,
     subset_drops,
 )
+from tf_superpixel_saliency.metrics.randomization import randomize_layers
 from tf_superpixel_saliency.metrics.ranking import pixel_orders, pixel_scores
 from tf_superpixel_saliency.metrics.road import RoadCurve, road
 from tf_superpixel_saliency.metrics.roar import (
@@ -43,11 +49,27 @@ from tf_superpixel_saliency.metrics.roar import (
     sobel_maps,
     top_masks,
 )
+from tf_superpixel_saliency.metrics.robustness import Robustness, robustness
+from tf_superpixel_saliency.metrics.sanity import (
+    RandomizationCheck,
+    randomization_check,
+)
 from tf_superpixel_saliency.metrics.ssim import structural_similarity
 from tf_superpixel_saliency.metrics.stability import (
     cosine_similarity,
     l2_distance,
     rank_correlation,
+)
+from tf_superpixel_saliency.metrics.theory import (
+    LossGap,
+    interpretation_loss,
+    interpretation_loss_gap,
+)
+from tf_superpixel_saliency.metrics.uniform_stability import (
+    GroupedStability,
+    UniformStability,
+    grouped_stability,
+    uniform_stability,
 )
 from tf_superpixel_saliency.metrics.verdicts import holm, verdict
 
@@ -55,22 +77,34 @@ __all__ = [
     "ChanceCorrected",
     "Difference",
     "Generalizability",
+    "GeneralizationError",
+    "GroupedStability",
+    "Independence",
     "Interval",
+    "LossGap",
     "MeGe",
     "MuFidelity",
     "PerturbationCurve",
+    "RandomizationCheck",
     "ReCo",
     "RoadCurve",
     "RoarCurve",
+    "Robustness",
     "SubsetDrops",
+    "UniformStability",
     "bootstrap_interval",
     "chance_corrected",
     "correlate_drops",
     "cosine_similarity",
     "deletion",
     "fill_images",
+    "generalization_error",
+    "grouped_stability",
     "holm",
+    "independence",
     "insertion",
+    "interpretation_loss",
+    "interpretation_loss_gap",
     "l2_distance",
     "mege",
     "mege_and_reco",
@@ -80,14 +114,18 @@ __all__ = [
     "pixel_orders",
     "pixel_scores",
     "random_order_maps",
+    "randomization_check",
+    "randomize_layers",
     "rank_correlation",
     "reco",
     "remove_top",
     "road",
     "roar",
+    "robustness",
     "sobel_maps",
     "structural_similarity",
     "subset_drops",
     "top_masks",
+    "uniform_stability",
     "verdict",
 ]
