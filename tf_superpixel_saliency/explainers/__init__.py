@@ -11,10 +11,12 @@ from tf_superpixel_saliency.explainers.smooth_grad import SmoothGrad
 from tf_superpixel_saliency.explainers.sparsified_smooth_grad import (
     SparsifiedSmoothGrad,
 )
+from tf_superpixel_saliency.explainers.xrai import XRAI
 
 __all__ = [
     "LIME",
     "RISE",
+    "XRAI",
     "Explainer",
     "GradCAM",
     "IntegratedGradients",

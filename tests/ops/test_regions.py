@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.reference import groups
+from tests.reference import xrai as reference
+from tf_superpixel_saliency.ops.regions import rank_regions
+
+SIZE = (13, 10)
+
+
+def rank(values, partitions, min_pixels=1, algorithm="full", xla=False):
+    function = tf.function(
+        lambda v, p: rank_regions(v, p, min_pixels, algorithm), jit_compile=xla
+    )
+    gains, pieces = function(
+        tf.constant(values, tf.float32), tf.constant(partitions, tf.int32)
+    )
+    return gains.numpy(), pieces.numpy()
+
+
+def partitions(count, seed=0):
+    """Blocks of several sizes, some of their pixels swapped to others."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.indices(SIZE)
+    result = []
+    for size in range(2, 2 + count):
+        labels = rows // size * 5 + columns // (size + 1)
+        wild = rng.random(SIZE) < 0.1
+        result.append(np.where(wild, rng.permutation(labels.ravel())[labels], labels))
+    return groups.number(np.stack(result))
+
+
+VALUES = np.random.default_rng(5).standard_normal(SIZE).astype("float32")
+
+
+@pytest.mark.parametrize("algorithm", ["full", "fast"])
+@pytest.mark.parametrize("min_pixels", [1, 3, 8])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_it_equals_the_twin(count, min_pixels, algorithm, xla):
+    regions = partitions(count)
+    gains, pieces = rank(VALUES, regions, min_pixels, algorithm, xla)
+    expected, order = reference.rank(VALUES, regions, min_pixels, algorithm)
+    np.testing.assert_allclose(gains, expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_array_equal(pieces, groups.number(order[None])[0])
+
+
+def test_a_case_solved_by_hand():
+    # Halves, and the middle two of four: the left half has the mean 2, the middle 2.5.
+    values = [[1.0, 3.0, 2.0, -2.0]]
+    halves, middle = [[0, 0, 1, 1]], [[0, 1, 1, 0]]
+    gains, pieces = rank(values, [halves, middle])
+    # First the middle; then of the left half 1 is left, of the right −2, and of the
+    # second partition's other region both, −0.5.
+    np.testing.assert_array_equal(gains, [[1.0, 2.5, 2.5, -2.0]])
+    np.testing.assert_array_equal(pieces, [[0, 1, 1, 2]])
+    # Regions must add two pixels: the outer two do, the halves no longer.
+    gains, pieces = rank(values, [halves, middle], min_pixels=2)
+    np.testing.assert_array_equal(gains, [[-0.5, 2.5, 2.5, -0.5]])
+    np.testing.assert_array_equal(pieces, [[0, 1, 1, 0]])
+    # None adds three: all is left, with its mean.
+    gains, pieces = rank(values, [halves, middle], min_pixels=3)
+    np.testing.assert_array_equal(gains, np.ones((1, 4)))
+    np.testing.assert_array_equal(pieces, np.zeros((1, 4)))
+
+
+def test_full_and_fast_differ_where_what_is_left_of_a_region_is_better():
+    values = [[21.0, -1.0, 6.0, 4.0, -30.0]]
+    regions = [[[0, 0, 1, 1, 2]], [[0, 1, 1, 2, 0]]]
+    # Means 10, 5, −30 and −4.5, 2.5, 4. Of the region {1, 2} of mean 2.5, after the
+    # one of mean 10 the 6 is left, which goes before the 5 of {2, 3}, or doesn't.
+    full, _ = rank(values, regions)
+    fast, _ = rank(values, regions, algorithm="fast")
+    np.testing.assert_array_equal(full, [[10.0, 10.0, 6.0, 4.0, -30.0]])
+    np.testing.assert_array_equal(fast, [[10.0, 10.0, 5.0, 5.0, -30.0]])
+
+
+@pytest.mark.parametrize("algorithm", ["full", "fast"])
+def test_the_sum_is_kept(algorithm):
+    gains, _ = rank(VALUES, partitions(3), 5, algorithm)
+    np.testing.assert_allclose(gains.sum(), VALUES.sum(), rtol=1e-5, atol=1e-5)
+
+
+def test_of_equal_regions_the_first_is_added_first():
+    # All gains are 1: the whole image comes in one piece, the first partition's first.
+    regions = [[[0, 0, 1, 1]], [[0, 1, 1, 1]]]
+    gains, pieces = rank(np.ones((1, 4)), regions)
+    np.testing.assert_array_equal(gains, np.ones((1, 4)))
+    np.testing.assert_array_equal(pieces, [[0, 0, 1, 1]])
+
+
+def test_one_pixel_regions_leave_the_values_and_one_region_the_mean():
+    pixels = np.arange(VALUES.size).reshape(1, *SIZE)
+    np.testing.assert_array_equal(rank(VALUES, pixels)[0], VALUES)
+    whole = np.zeros((2, *SIZE), int)
+    np.testing.assert_allclose(rank(VALUES, whole)[0], VALUES.mean(), rtol=1e-5)

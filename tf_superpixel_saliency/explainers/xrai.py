@@ -1,0 +1,190 @@
+"""XRAI: regions of several scales, ranked by their IntegratedGradients."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_superpixel_saliency.explainers.base import Attribution
+from tf_superpixel_saliency.explainers.sampled import SampledExplainer
+from tf_superpixel_saliency.ops import checks, groups
+from tf_superpixel_saliency.ops.regions import ALGORITHMS, rank_regions
+from tf_superpixel_saliency.superpixels.felzenszwalb import Felzenszwalb
+from tf_superpixel_saliency.superpixels.stack import SuperpixelStack
+
+# Of images in [−1, 1] in the original, where edges are twice those in [0, 1].
+_ORIGINAL_SCALES = (50, 100, 150, 250, 500, 1200)
+
+
+def default_regions() -> SuperpixelStack:
+    """Felzenszwalb's at the six scales of the original, of images in 0…255."""
+    return SuperpixelStack(
+        [
+            Felzenszwalb(scale=scale / 2, sigma=0.8, min_size=150)
+            for scale in _ORIGINAL_SCALES
+        ]
+    )
+
+
+@keras.saving.register_keras_serializable(package="tf_superpixel_saliency")
+class XRAI(SampledExplainer):
+    """The mean attribution of regions, each over what it adds to those before.
+
+    Kapishnikov, Bolukbasi, Viégas and Terry, ICCV 2019, as its authors' package
+    `saliency` does it: IntegratedGradients from black and from white (all pixels of the
+    image's own lowest and highest value), averaged; the highest over the channels at
+    each pixel; then the region with the highest mean is added, and again of what is
+    not covered yet, until all is (`ops.regions`). The map is the mean with which each
+    pixel was added, and the same for all channels. With one partition there is nothing
+    to choose: it is the mean in each super-pixel.
+
+    Where it differs from `saliency`: the path is integrated by midpoints (there both
+    ends count in full, 1/n too much); regions are taken as they are (there each is
+    dilated by 5 pixels, so that those of one scale overlap, too); and a region may add
+    a single pixel unless `min_pixels` says more (there 50).
+
+    Args:
+        model: as in `Explainer`, and so are `score`, `model_output`.
+        superpixels: one super-pixel layer or a list of them, such as one algorithm at
+            several scales. None for the original's: Felzenszwalb's at six scales, of
+            images in 0…255. They run on the host: for XLA and export take layers that
+            are in the graph, as in `[Quickshift(max_dist=d) for d in (3, 6, 12)]`.
+        num_steps: gradients for each of the two baselines.
+        algorithm: "full", or "fast": the regions in the order of their whole means.
+        min_pixels: regions that would add fewer pixels are not added, and what is left
+            at the end has its mean. Keep it well below the super-pixels' size.
+        chunk_size: points that go through the network at once, over the batch (but at
+            least one of each image).
+
+    Call arguments:
+        segments: (H, W), (N, H, W), or (N, R, H, W) for several scales, in place of
+            `superpixels`.
+
+    Among the outputs are `maps` (N, H, W, 1), and `segments` (N, H, W), the pieces that
+    the regions added, on each of which the map has one value.
+    """
+
+    def __init__(
+        self,
+        model,
+        superpixels=None,
+        num_steps=50,
+        algorithm="full",
+        min_pixels=1,
+        chunk_size=32,
+        score="probability",
+        model_output="auto",
+        **kwargs,
+    ):
+        if superpixels is None:
+            superpixels = default_regions()
+        elif isinstance(superpixels, (list, tuple)):
+            superpixels = SuperpixelStack(superpixels)
+        super().__init__(
+            model,
+            superpixels,
+            num_points=2 * checks.checked_count("num_steps", num_steps),
+            partition="static",
+            dynamic_sigma=0.0,
+            chunk_size=chunk_size,
+            score=score,
+            model_output=model_output,
+            **kwargs,
+        )
+        self.num_steps = int(num_steps)
+        self.algorithm = checks.checked_choice("algorithm", algorithm, ALGORITHMS)
+        self.min_pixels = checks.checked_count("min_pixels", min_pixels)
+
+    def attribute(self, images, targets, segments):
+        """IntegratedGradients from two baselines, its maximum over the channels."""
+        score = self._scorer.evaluate(images, targets)
+        axes = [1, 2, 3]
+        lowest = tf.reduce_min(images, axes, keepdims=True)
+        highest = tf.reduce_max(images, axes, keepdims=True)
+
+        def path(numbers):
+            """Of points (k,): shares α and differences, (k, N, …)."""
+            white = (numbers >= self.num_steps)[:, None, None, None, None]
+            step = tf.cast(numbers % self.num_steps, tf.float32)
+            share = (step + 0.5) / self.num_steps
+            difference = images - tf.where(white, highest, lowest)
+            return share[:, None, None, None, None], difference
+
+        def points(numbers):
+            share, difference = path(numbers)
+            return images - (1 - share) * difference
+
+        def contribution(gradients, numbers, row_segments):
+            del row_segments
+            _, difference = path(numbers)
+            return tf.reshape(difference, tf.shape(gradients)) * gradients, ()
+
+        (total,) = self.add_up(images, score.targets, None, points, contribution)
+        both = total / (2 * self.num_steps)
+        return Attribution(tf.reduce_max(both, -1, keepdims=True), True, score, {})
+
+    def call(self, images, targets=None, segments=None):
+        out = super().call(images, targets, segments)
+        # The attribution and the partitions, of which the map is made only here.
+        finite = checks.all_finite(out["maps"])
+        values = tf.where(finite[:, None, None], out["maps"][..., 0], 0.0)
+        size = values.shape[1:]
+        maps, pieces = tf.map_fn(
+            lambda one: rank_regions(*one, self.min_pixels, self.algorithm),
+            (values, out["segments"]),
+            fn_output_signature=(
+                tf.TensorSpec(size, tf.float32),
+                tf.TensorSpec(size, tf.int32),
+            ),
+            parallel_iterations=2,
+        )
+        maps = tf.where(finite[:, None, None], maps, np.nan)
+        heatmaps = tf.abs(maps)
+        return {
+            **out, "maps": maps[..., None], "heatmaps": heatmaps, "segments": pieces
+        }  # fmt: skip
+
+    # -- several partitions an image ----------------------------------------------
+
+    def _partition(self, images, segments):
+        """Partitions (N, R, H, W), also from those of `_explain`, (N·R, H, W)."""
+        if segments is None:
+            segments = self.superpixels(images)
+            return segments if segments.shape.rank == 4 else segments[:, None]
+        segments = tf.cast(segments, tf.int32)
+        shape = tf.shape(images)
+        if segments.shape.rank == 2:
+            segments = tf.tile(segments[None], [shape[0], 1, 1])
+        number = segments.shape[1] if segments.shape.rank == 4 else None
+        flat = tf.reshape(segments, [-1, shape[1], shape[2]])
+        stacked = tf.concat([shape[:1], [-1], shape[1:3]], axis=0)
+        segments = tf.reshape(groups.compress_labels(flat), stacked)
+        return tf.ensure_shape(segments, [images.shape[0], number, *images.shape[1:3]])
+
+    def _checked(self, images, targets, segments):
+        several = None if segments is None else checks.as_array(segments)
+        if several is None or several.ndim != 4 or several.shape[1] == 0:
+            return super()._checked(images, targets, segments)
+        checked = super()._checked(images, targets, several[:, 0])
+        shape = checked["images"].shape
+        several = [checks.checked_segments(s, shape) for s in several.swapaxes(0, 1)]
+        return {**checked, "segments": tf.constant(np.stack(several, axis=1))}
+
+    def _explain(self, tensors):
+        # The compiled call takes segments of rank 3: images after one another.
+        if "segments" in tensors and tensors["segments"].shape.rank == 4:
+            segments = tensors["segments"]
+            flat = tf.reshape(segments, [-1, *segments.shape[2:]])
+            tensors = {**tensors, "segments": flat}
+        return super()._explain(tensors)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["partition"], config["dynamic_sigma"]
+        return {
+            **config,
+            "num_steps": self.num_steps,
+            "algorithm": self.algorithm,
+            "min_pixels": self.min_pixels,
+        }
