@@ -9,8 +9,9 @@ from tqdm.auto import tqdm
 from tf_superpixel_saliency import demo, plots
 from tf_superpixel_saliency.cli import results
 from tf_superpixel_saliency.cli.errors import CommandError
-from tf_superpixel_saliency.cli.explanation import METHODS, Explanation
+from tf_superpixel_saliency.cli.explanation import Explanation
 from tf_superpixel_saliency.cli.models import LoadedModel
+from tf_superpixel_saliency.evaluation.methods import GRADIENT_METHODS
 
 _MAIN = "SmoothGrad"
 
@@ -25,7 +26,7 @@ def run(arguments) -> int:
     folder = results.output_folder(arguments.output)
     loaded = LoadedModel(model, photos.shape[1], 3, True)
     maps = {}
-    for method in tqdm(METHODS, unit="method", disable=arguments.quiet):
+    for method in tqdm(GRADIENT_METHODS, unit="method", disable=arguments.quiet):
         explanation = Explanation(loaded, _settings(arguments, method))
         out = explanation(photos, -1)
         maps[method] = {"pixel": out["pixel_maps"], "super-pixel": out["maps"]}

@@ -9,13 +9,6 @@ from tf_superpixel_saliency.cli.errors import CommandError
 from tf_superpixel_saliency.superpixels import naming
 from tf_superpixel_saliency.version import __version__
 
-METHODS = (
-    "SimpleGradient",
-    "SmoothGrad",
-    "SparsifiedSmoothGrad",
-    "IntegratedGradients",
-)
-
 
 class Explanation:
     """A method with super-pixels, and beside it the same method without.

@@ -36,7 +36,15 @@ def load_model(arguments) -> LoadedModel:
     Raises:
         CommandError: there is no such model, or it can't be loaded or used.
     """
-    name = arguments.model
+    return load_named(arguments.model, arguments)
+
+
+def load_named(name: str, arguments) -> LoadedModel:
+    """A model by its name, with the command's other flags of models.
+
+    Raises:
+        CommandError: as `load_model`.
+    """
     if name == "demo" or name.startswith("demo:"):
         model, imagenet = _demo(name), True
     elif name.endswith(".keras"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tf_superpixel_saliency.cli import demo, explain
+from tf_superpixel_saliency.cli import demo, explain, study_flags
 from tf_superpixel_saliency.cli.errors import CommandError
-from tf_superpixel_saliency.cli.explanation import METHODS
+from tf_superpixel_saliency.evaluation.methods import GRADIENT_METHODS
 from tf_superpixel_saliency.ops import reductions
 from tf_superpixel_saliency.superpixels.naming import plain
 from tf_superpixel_saliency.version import __version__
@@ -52,6 +52,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_explain(commands)
+    study_flags.add_evaluate(commands, _add_model, _positive)
+    study_flags.add_reproduce(commands, _positive)
+    study_flags.add_train(commands, _positive)
     return parser
 
 
@@ -96,11 +99,11 @@ def _add_explain(commands):
     _add_model(parser)
     parser.add_argument(
         "--method",
-        choices=METHODS,
+        choices=GRADIENT_METHODS,
         type=_method_name,
         default="SmoothGrad",
         metavar="METHOD",
-        help=f"one of {', '.join(METHODS)} (default: %(default)s)",
+        help=f"one of {', '.join(GRADIENT_METHODS)} (default: %(default)s)",
     )
     parser.add_argument(
         "--superpixels",
@@ -129,14 +132,14 @@ def _add_explain(commands):
     parser.set_defaults(run=explain.run)
 
 
-def _add_model(parser):
+def _add_model(parser, several=False):
     group = parser.add_argument_group("the model")
     group.add_argument(
         "--model",
-        default="demo",
+        **({"action": "append"} if several else {"default": "demo"}),
         help="demo (EfficientNet-Lite0), demo:efficientnet-lite1, a .keras file, a "
         "SavedModel folder or a name in keras.applications such as MobileNetV2 "
-        "(default: %(default)s)",
+        "(default: demo)" + (", twice for two models" if several else ""),
     )
     group.add_argument(
         "--weights",
@@ -237,7 +240,7 @@ def _add_method_settings(parser):
 
 def _method_name(text):
     """A method's name in any case, hyphens allowed."""
-    return next((name for name in METHODS if plain(name) == plain(text)), text)
+    return next((name for name in GRADIENT_METHODS if plain(name) == plain(text)), text)
 
 
 def _percentile(text):
@@ -258,7 +261,9 @@ def _positive(text):
 
 def main(argv=None) -> int:
     """Run the command; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else list(argv)
     arguments = build_parser().parse_args(argv)
+    arguments.typed = argv
     try:
         return arguments.run(arguments)
     except CommandError as error:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import pathlib
-import shlex
 import sys
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from tf_superpixel_saliency.cli import photos
+from tf_superpixel_saliency.cli import photos, results
 from tf_superpixel_saliency.cli.errors import CommandError
+from tf_superpixel_saliency.cli.provenance import typed_command
 from tf_superpixel_saliency.paper.cifar10 import load_images
 from tf_superpixel_saliency.paper.experiment import MissingData, Photos, Setting
 from tf_superpixel_saliency.paper.registry import EXPERIMENTS
@@ -46,13 +45,7 @@ def run(arguments) -> int:
 
 
 def _setting(arguments):
-    try:
-        output = pathlib.Path(arguments.output)
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CommandError(
-            f"can't write to --output {arguments.output!r}: {error}."
-        ) from None
+    output = results.made_folder(arguments.output)
     read = None
     if arguments.photos is not None:
         read = _PhotoReader(arguments.photos, arguments.seed, arguments.quiet)
@@ -66,18 +59,9 @@ def _setting(arguments):
         arguments.num_steps,
         arguments.pixels_per_step,
         arguments.seed,
-        _command(arguments),
+        typed_command(arguments),
         arguments.quiet,
     )
-
-
-def _command(arguments):
-    """What was typed, folders by their names alone: a path is of one machine."""
-    words = []
-    for word in arguments.typed:
-        path = pathlib.PurePath(word)
-        words.append(path.name if path.is_absolute() else word)
-    return f"superpixel-saliency {shlex.join(words)}"
 
 
 class _PhotoReader:

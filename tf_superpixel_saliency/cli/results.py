@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import pathlib
 
 import numpy as np
 
 from tf_superpixel_saliency import plots
 from tf_superpixel_saliency.cli.errors import CommandError
+from tf_superpixel_saliency.evaluation.storage import whole_file
 from tf_superpixel_saliency.ops import checks
 
 
-@contextlib.contextmanager
-def whole_file(path: pathlib.Path):
-    """A path to write to, moved to `path` at the end, removed where writing fails."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def output_folder(text: str) -> pathlib.Path:
+def made_folder(text: str) -> pathlib.Path:
     """The folder for the results, made where it isn't there.
 
     Raises:
@@ -35,10 +22,23 @@ def output_folder(text: str) -> pathlib.Path:
     folder = pathlib.Path(text)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with whole_file(folder / "summary.jsonl") as path:
+        with whole_file(folder / ".writable") as path:
             path.write_text("")
+        (folder / ".writable").unlink()
     except OSError as error:
         raise CommandError(f"can't write to --output {text!r}: {error}.") from None
+    return folder
+
+
+def output_folder(text: str) -> pathlib.Path:
+    """The folder for an explanation's results, with an empty summary.jsonl.
+
+    Raises:
+        CommandError: as `made_folder`.
+    """
+    folder = made_folder(text)
+    with whole_file(folder / "summary.jsonl") as path:
+        path.write_text("")
     return folder
 
 

@@ -7,6 +7,13 @@ from typing import NamedTuple
 from tf_superpixel_saliency import explainers
 from tf_superpixel_saliency.superpixels import naming
 
+GRADIENT_METHODS = (
+    "SimpleGradient",
+    "SmoothGrad",
+    "SparsifiedSmoothGrad",
+    "IntegratedGradients",
+)
+
 
 class Method(NamedTuple):
     """A method with its settings.

@@ -63,7 +63,13 @@ def plot_measure(
         if chance:
             feet = [chance[m][name] for m in methods if name in values[m]]
             ax.bar(
-                places, feet, width * 0.92, color="white", alpha=0.55, hatch="////", lw=0
+                places,
+                feet,
+                width * 0.92,
+                color="white",
+                alpha=0.55,
+                hatch="////",
+                lw=0,
             )
     ax.set_xticks(range(len(methods)), methods)
     _finish(ax, "", ylabel, title)
