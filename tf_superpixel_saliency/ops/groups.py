@@ -7,6 +7,7 @@ function here works on a batch whose images have groups of their own.
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -36,10 +37,35 @@ def relabel(segments: tf.Tensor) -> tf.Tensor:
     position = tf.range(count)
     first = tf.math.unsorted_segment_min(position, labels, count)
     first_of_pixel = tf.gather(first, labels)
-    is_first = tf.cast(tf.equal(first_of_pixel, position), tf.int32)
-    rank = tf.cumsum(tf.reshape(is_first, [shape[0], pixels]), axis=1) - 1
+    is_first = tf.reshape(tf.equal(first_of_pixel, position), [shape[0], pixels])
+    rank = _count_before(is_first)
     numbered = tf.gather(tf.reshape(rank, [-1]), first_of_pixel)
     return tf.reshape(numbered, shape)
+
+
+def _count_before(flags: tf.Tensor) -> tf.Tensor:
+    """How many flags are set before each place of a row: (N, P) bool → int32.
+
+    Counted by words of 32 flags: a running sum over all of them takes XLA's CPU
+    backend three times as long.
+    """
+    shape = tf.shape(flags)
+    words = (shape[1] + 31) // 32
+    flags = tf.pad(flags, [[0, 0], [0, 32 * words - shape[1]]])
+    flags = tf.reshape(flags, [shape[0], words, 32])
+    bits = np.left_shift(np.uint32(1), np.arange(32, dtype=np.uint32))
+    bits, lower = (
+        tf.constant(bits.view(np.int32)),
+        tf.constant((bits - 1).view(np.int32)),
+    )
+    word = tf.reduce_sum(tf.where(flags, bits, tf.zeros_like(bits)), axis=2)
+
+    def count(words):
+        return tf.cast(tf.raw_ops.PopulationCount(x=words), tf.int32)
+
+    before = tf.cumsum(count(word), axis=1, exclusive=True)[..., None]
+    before += count(tf.bitwise.bitwise_and(word[..., None], lower))
+    return tf.reshape(before, [shape[0], 32 * words])[:, : shape[1]]
 
 
 def compress_labels(labels: tf.Tensor) -> tf.Tensor:
