@@ -13,12 +13,8 @@ from skimage.transform import resize
 
 from tests.reference import quickshift as reference
 from tf_superpixel_saliency.ops.compilation import portable_graph
-from tf_superpixel_saliency.ops.powers import (
-    exp2,
-    log2,
-    power,
-    round_to_float32,
-)
+from tf_superpixel_saliency.ops.powers import exp2, inverse_root, round_to_float32
+from tf_superpixel_saliency.superpixels import _quickshift_tree
 from tf_superpixel_saliency.superpixels.quickshift import Quickshift
 
 SETTINGS = [
@@ -307,9 +303,19 @@ def test_vectorised_powers():
     np.testing.assert_allclose(exp2(tf.constant(x), 8), np.exp2(x), rtol=2e-12)
     assert exp2(tf.constant(-1e300, tf.float64)) < 1e-300
     assert np.isnan(exp2(tf.constant(np.nan, tf.float64)))
-    y = np.exp(np.linspace(-20, 20, 10001))
-    np.testing.assert_allclose(log2(tf.constant(y)), np.log2(y), rtol=0, atol=1e-12)
-    for exponent in (2.4, 1 / 3):
-        np.testing.assert_allclose(
-            power(tf.constant(y), exponent), y**exponent, rtol=2e-12
-        )
+    y = np.exp(np.linspace(-80, 80, 20001))
+    for degree in (1, 2, 3, 5):
+        found = inverse_root(tf.constant(y), degree)
+        np.testing.assert_allclose(found, y ** (-1 / degree), rtol=2e-14)
+    assert np.isnan(inverse_root(tf.constant(np.nan, tf.float64), 3))
+
+
+def test_densities_of_a_window_wider_than_a_block():
+    # Flat colours: a sum over rows times a sum over columns, ±17 of them.
+    columns = np.arange(60)
+    near = columns[:, None] - columns
+    row = np.where(abs(near) <= 17, np.exp(-(near**2) / (2 * 5.5**2)), 0).sum(axis=1)
+    found = _quickshift_tree.densities(
+        tf.zeros([1, 60, 60], tf.float64), tf.zeros([60, 60], tf.float64), 5.5, 17
+    )
+    np.testing.assert_allclose(found, row[:, None] * row, rtol=1e-11)

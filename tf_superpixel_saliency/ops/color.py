@@ -62,12 +62,16 @@ def lab_planes(planes: tf.Tensor) -> tf.Tensor:
         (3, H, W) float64, to some 1e-11.
     """
     rgb = tf.reshape(planes, [3, -1])
-    bright = powers.power((tf.maximum(rgb, 0.04045) + 0.055) / 1.055, 2.4)
+    bright = (tf.maximum(rgb, 0.04045) + 0.055) / 1.055
+    # x^2.4 = (x·x^(−1/5))³, and below the cube root x·(x^(−1/3))².
+    bright *= powers.inverse_root(bright, 5)
+    bright *= bright * bright
     linear = tf.where(rgb > 0.04045, bright, rgb / 12.92)
     # Matrix products, because XLA fuses nothing into them: sums written out would
     # have it work out the powers of a pixel once for every use.
     xyz = tf.matmul(tf.constant(_TRANSFER_FROM_RGB), linear)
-    root = powers.power(tf.maximum(xyz, 0.008856), 1.0 / 3.0)
+    root = tf.maximum(xyz, 0.008856)
+    root *= powers.inverse_root(root, 3) ** 2
     transfer = tf.where(xyz > 0.008856, root, 7.787 * xyz + 16.0 / 116.0)
     lab = tf.matmul(tf.constant(_LAB_FROM_TRANSFER), transfer) - _LAB_OFFSET
     return tf.reshape(lab, tf.shape(planes))

@@ -1,4 +1,4 @@
-"""Quickshift's two passes over every pixel's neighbourhood, and its forest.
+"""Quickshift's two passes over every pixel's neighbourhood.
 
 Both passes loop over the rows of the window; inside, the columns are written out,
 so that XLA fuses a whole row of offsets into one loop over the pixels, with nothing
@@ -9,20 +9,32 @@ its tie-breaking noise is 1e-5, below float32's rounding of a density of 100.
 from __future__ import annotations
 
 import math
+import typing
 
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops import compilation, powers, trees
+from tf_superpixel_saliency.ops import compilation, powers
 
 # Farther than any pixel, and its square is still finite: a neighbour outside the
 # image adds nothing to a density.
 _OUTSIDE = 1e150
+# Squared distance of an offset that only fills up a block of columns.
+_NOT_THERE = 1e30
 # Columns written out at most; wider windows are walked in blocks.
 _BLOCK = 32
+# A row that needs more than this share of the columns is walked with the wider rows.
+_ALIKE = 0.75
 
 
-def quickshift_roots(planes, noise, kernel_size, max_dist):
-    """The root pixel that quickshift links every pixel to.
+class _Zone(typing.NamedTuple):
+    """Rows of a window, from −reach, that are looked at up to one half width."""
+
+    rows: list
+    half_width: int
+
+
+def quickshift_parents(planes, noise, kernel_size, max_dist, first=0, rows=None):
+    """The pixel that quickshift links every pixel to, for some rows of an image.
 
     Vedaldi and Soatto, "Quick shift and kernel methods for mode seeking", ECCV 2008,
     as `skimage.segmentation.quickshift` does it: the density of a pixel is a
@@ -35,68 +47,95 @@ def quickshift_roots(planes, noise, kernel_size, max_dist):
         noise: (H, W) float64, added to the densities to break ties.
         kernel_size: width of the Gaussian, in pixels and in colour units.
         max_dist: the longest link.
+        first, rows: which rows to link, Python integers; None for all of them.
+            Only the `halo` rows before and after make a difference.
 
     Returns:
-        (H, W) int32: position in raster order of every pixel's root.
+        (rows, W) int32: position in raster order of every pixel's parent in the
+        (H, W) given, its own at a root.
     """
-    reach = math.ceil(3 * kernel_size)
-    density = densities(planes, noise, kernel_size, reach)
-    # Farther pixels are out of reach in space alone, whatever their colour.
+    reach, near = _reaches(kernel_size, max_dist)
+    if rows is None:
+        density = densities(planes, noise, kernel_size, reach)
+        return nearest_denser(planes, density, max_dist, near)
+    # Densities are needed of all rows that may be linked to, colours of more.
+    top, bottom = max(first - near, 0), min(first + rows + near, planes.shape[1])
+    density = densities(planes, noise[top:bottom], kernel_size, reach, top)
     parents = nearest_denser(
-        planes, density, max_dist, int(min(reach, math.floor(max_dist)))
+        planes[:, top:bottom], density, max_dist, near, first - top, rows
     )
-    roots = trees.find_roots(tf.reshape(parents, [-1]))
-    return tf.reshape(roots, tf.shape(parents))
+    return parents + top * planes.shape[2]
 
 
-def densities(planes, noise, kernel_size, reach):
+def halo(kernel_size, max_dist):
+    """How many rows to each side the links of a row depend on."""
+    return sum(_reaches(kernel_size, max_dist))
+
+
+def _reaches(kernel_size, max_dist):
+    """Rows and columns to each side, of the density and of the links."""
+    reach = math.ceil(3 * kernel_size)
+    # Farther pixels are out of reach in space alone, whatever their colour.
+    return reach, int(min(reach, math.floor(max_dist)))
+
+
+def densities(planes, noise, kernel_size, reach, first=0):
     """Noise + Σ over the window of exp(−d²/(2·kernel_size²)).
 
     d is the distance in (colour, row, column); the sum starts at the noise.
 
     Args:
         planes: (C, H, W) float32 or float64.
-        noise: (H, W) float64.
+        noise: (rows, W) float64, of the rows from `first` on.
         kernel_size: width of the Gaussian.
         reach: rows and columns to each side.
+        first: Python integer.
 
     Returns:
-        (H, W) float64.
+        (rows, W) float64.
     """
     # scikit-image adds up float32 images in float32, in this very order, which
     # rounds the noise: its two answers differ where an image is flat.
     single = planes.dtype == tf.float32
     if single:
         noise = powers.round_to_float32(noise)
-    factor = tf.constant(-0.5 / (kernel_size * kernel_size), planes.dtype)
-    log2_e = tf.constant(math.log2(math.e), tf.float64)
+    # In units in which the exponent is the squared distance. float32 is rounded
+    # before it is scaled.
+    base = 1.0 if compilation.is_portable() else math.log2(math.e)
+    scale = 1.0 if single else math.sqrt(0.5 * base) / kernel_size
+    shape = tf.shape(noise)
+    padded = _pad(planes * tf.constant(scale, planes.dtype), reach, _OUTSIDE)
+    own = _rows(padded, first, reach, shape)
 
-    def add(total, offset_distances, neighbours):
-        for distance, neighbour in zip(offset_distances, neighbours):
-            exponent = _distance(planes, neighbour, distance) * factor
-            exponent = tf.cast(exponent, tf.float64)
+    def body(row, column, columns, half_width, total):
+        block = _window(padded, first + row, column, shape, columns)
+        offsets = _offset_distances(
+            row, column, columns, reach, half_width, planes.dtype
+        )
+        for offset, neighbour in zip(offsets, block):
+            if single:
+                factor = tf.constant(-0.5 / (kernel_size * kernel_size), tf.float32)
+                exponent = _distance(own, neighbour, offset) * factor
+                exponent = tf.cast(exponent, tf.float64) * base
+            else:
+                exponent = -(scale * scale) * (offset[0] + offset[1])
+                for one, other in zip(own, neighbour):
+                    exponent -= tf.math.squared_difference(one, other)
             if compilation.is_portable():
                 # One vectorised kernel, where XLA's would be one call a number.
                 total += tf.exp(exponent)
             else:
                 # 1e-12 of a density decides nothing beside noise of 1e-5.
-                total += powers.exp2(exponent * log2_e, degree=8)
+                total += powers.exp2(exponent, degree=8)
             if single:
                 total = powers.round_to_float32(total)
-        return (total,)
+        return total
 
-    def body(row, column, columns, total):
-        shape = tf.shape(total)
-        block = _window(padded, row, column, shape, columns)
-        distances = _offset_distances(row, column, columns, reach, planes.dtype)
-        return add(total, distances, block)
-
-    padded = _pad(planes, reach, _OUTSIDE)
-    (total,) = _over_window(reach, body, (noise,))
-    return total
+    square = _Zone(list(range(-reach, reach + 1)), reach)
+    return _over_window(reach, [square], body, noise)
 
 
-def nearest_denser(planes, density, max_dist, reach):
+def nearest_denser(planes, density, max_dist, reach, first=0, rows=None):
     """The nearest pixel of higher density within `max_dist`, or the pixel itself.
 
     Args:
@@ -104,69 +143,97 @@ def nearest_denser(planes, density, max_dist, reach):
         density: (H, W) float64.
         max_dist: the longest link.
         reach: rows and columns to each side to look in.
+        first, rows: which rows to link, Python integers; None for all.
 
     Returns:
-        (H, W) int32: that pixel's position in raster order.
+        (rows, W) int32: that pixel's position in raster order.
     """
     shape = tf.shape(density)
+    width = shape[1]
+    if rows is not None:
+        shape = tf.stack([rows, width])
     padded = _pad(planes, reach, _OUTSIDE)
     padded_density = _pad(density[None], reach, -math.inf)
-    blocks, columns = _blocks(reach)
+    own = _rows(padded, first, reach, shape)
+    (own_density,) = _rows(padded_density, first, reach, shape)
     # The offset's number takes the lowest bits of the squared distance's mantissa.
     # One minimum then finds the nearest and, among equals, the first in raster
     # order; two running results would be two loops that XLA can't fuse.
-    offsets = (2 * reach + 1) * blocks * columns
+    across = 2 * reach + 1 + _BLOCK
+    offsets = (2 * reach + 1) * across
     bits = tf.constant((1 << (offsets - 1).bit_length()) - 1, tf.int64)
 
-    def body(row, column, columns, nearest):
-        block = _window(padded, row, column, shape, columns)
-        dense = _window(padded_density, row, column, shape, columns)
-        distances = _offset_distances(row, column, columns, reach, planes.dtype)
-        number = tf.cast(row * (blocks * columns) + column, tf.int64)
+    def body(row, column, columns, half_width, nearest):
+        block = _window(padded, first + row, column, shape, columns)
+        dense = _window(padded_density, first + row, column, shape, columns)
+        distances = _offset_distances(
+            row, column, columns, reach, half_width, planes.dtype
+        )
+        number = tf.cast(row * across + column, tf.int64)
         for step, (offset, neighbour, rival) in enumerate(zip(distances, block, dense)):
-            distance = tf.cast(_distance(planes, neighbour, offset), tf.float64)
+            distance = tf.cast(_distance(own, neighbour, offset), tf.float64)
             key = tf.bitwise.bitwise_and(
                 tf.bitcast(distance, tf.int64), tf.bitwise.invert(bits)
             )
             key = tf.bitcast(tf.bitwise.bitwise_or(key, number + step), tf.float64)
-            nearer = tf.where(rival[0] > density, key, math.inf)
+            nearer = tf.where(rival[0] > own_density, key, math.inf)
             nearest = tf.minimum(nearest, nearer)
-        return (nearest,)
+        return nearest
 
     nothing = tf.fill(shape, tf.constant(math.inf, tf.float64))
-    (nearest,) = _over_window(reach, body, (nothing,))
+    nearest = _over_window(reach, _disc(reach, max_dist), body, nothing)
     key = tf.bitcast(nearest, tf.int64)
     number = tf.cast(tf.bitwise.bitwise_and(key, bits), tf.int32)
     distance = tf.bitcast(
         tf.bitwise.bitwise_and(key, tf.bitwise.invert(bits)), tf.float64
     )
-    rows, across = number // (blocks * columns), number % (blocks * columns)
-    itself = tf.reshape(tf.range(shape[0] * shape[1]), shape)
-    parents = itself + (rows - reach) * shape[1] + across - reach
+    itself = first * width + tf.reshape(tf.range(shape[0] * width), shape)
+    parents = itself + (number // across - reach) * width + number % across - reach
     limit = tf.constant(max_dist, tf.float64)
     return tf.where(tf.sqrt(distance) <= limit, parents, itself)
 
 
-def _blocks(reach):
-    """How many blocks the window's columns are walked in, and how wide they are."""
-    width = 2 * reach + 1
-    blocks = -(-width // _BLOCK)
-    return blocks, -(-width // blocks)
+def _disc(reach, max_dist):
+    """The window without most of what is farther than `max_dist`, as zones."""
+    zones = []
+    for down in range(reach + 1):
+        # A little more, so that no rounding leaves out what is just as far.
+        half_width = math.floor(math.sqrt(max(max_dist**2 - down**2, 0)) + 1e-6)
+        half_width = min(half_width, reach)
+        rows = sorted({-down, down})
+        if zones and 2 * half_width + 1 > _ALIKE * (2 * zones[-1].half_width + 1):
+            zones[-1].rows.extend(rows)
+        else:
+            zones.append(_Zone(rows, half_width))
+    return zones
 
 
-def _over_window(reach, body, state):
-    """Run body(row, column, columns, *state) over the window, in raster order.
+def _over_window(reach, zones, body, state):
+    """Run body(row, column, columns, half_width, state) over a window's zones.
 
-    `columns`, a Python number, is how many columns from `column` on it takes.
+    `row` and `column` count from the window's first; `columns`, a Python number, is
+    how many columns from `column` on it takes.
     """
-    blocks, columns = _blocks(reach)
-    steps = (2 * reach + 1) * blocks
+    for zone in zones:
+        state = _over_zone(reach, zone, body, state)
+    return state
+
+
+def _over_zone(reach, zone, body, state):
+    width = 2 * zone.half_width + 1
+    blocks = -(-width // _BLOCK)
+    columns = -(-width // blocks)
+    steps = len(zone.rows) * blocks
+    rows = tf.constant([reach + row for row in zone.rows])
+
+    def step(number, inner):
+        row = rows[number // blocks]
+        column = reach - zone.half_width + number % blocks * columns
+        return number + 1, body(row, column, columns, zone.half_width, inner)
+
     _, state = tf.while_loop(
-        lambda step, _: step < steps,
-        lambda step, inner: (
-            step + 1,
-            body(step // blocks, step % blocks * columns, columns, *inner),
-        ),
+        lambda number, _: number < steps,
+        step,
         (tf.constant(0), state),
         parallel_iterations=1,
         maximum_iterations=steps,
@@ -186,8 +253,13 @@ def _pad(planes, reach, value):
     )
 
 
+def _rows(padded, first, reach, shape):
+    """The rows from `first` on of padded planes: a list of (rows, W)."""
+    return _window(padded, first + reach, reach, shape, 1)[0]
+
+
 def _window(padded, row, column, shape, columns):
-    """Planes moved by (row, column + 0…columns−1): a list of lists of (H, W).
+    """Planes moved by (row, column + 0…columns−1): a list of lists of (rows, W).
 
     Each is a slice of its own, which XLA reads where it is; a slice shared by the
     columns would be copied first.
@@ -203,23 +275,26 @@ def _window(padded, row, column, shape, columns):
 
 
 def _distance(planes, neighbour, offset):
-    """Squared distance in (colour, row, column), (H, W), summed in order."""
+    """Squared distance in (colour, row, column), (rows, W), summed in order."""
     total = None
-    for channel in range(planes.shape[0]):
-        square = tf.math.squared_difference(planes[channel], neighbour[channel])
+    for one, other in zip(planes, neighbour):
+        square = tf.math.squared_difference(one, other)
         total = square if total is None else total + square
     down, across = offset
-    if planes.dtype == tf.float64:
+    if total.dtype == tf.float64:
         return total + (down + across)
     # One after the other, as scikit-image rounds them.
     return total + down + across
 
 
-def _offset_distances(row, column, columns, reach, dtype):
+def _offset_distances(row, column, columns, reach, half_width, dtype):
     """Squares of a block's offsets, (rows, columns): a list of pairs of scalars."""
     down = tf.cast(row - reach, dtype)
     distances = []
     for step in range(columns):
-        across = tf.cast(column + step - reach, dtype)
-        distances.append((down * down, across * across))
+        across = column + step - reach
+        square = tf.cast(across * across, dtype)
+        # The last block may overhang the window.
+        square = tf.where(across <= half_width, square, _NOT_THERE)
+        distances.append((down * down, square))
     return distances

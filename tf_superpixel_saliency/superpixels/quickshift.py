@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops import color, compilation, filters, groups
+from tf_superpixel_saliency.ops import color, compilation, filters, groups, trees
 from tf_superpixel_saliency.superpixels import _quickshift_tree
 from tf_superpixel_saliency.superpixels.arguments import finite_number, whole_number
 from tf_superpixel_saliency.superpixels.base import SuperpixelLayer
@@ -220,8 +220,9 @@ def _segment_image(
         planes = filters.gaussian_filter(planes[..., None], sigma)[..., 0]
     planes = tf.cast(planes, tf.float32 if single else tf.float64)
     planes *= tf.constant(ratio, planes.dtype)
-    roots = _quickshift_tree.quickshift_roots(planes, noise, kernel_size, max_dist)
-    return groups.relabel(roots[None])[0]
+    parents = _quickshift_tree.quickshift_parents(planes, noise, kernel_size, max_dist)
+    roots = trees.find_roots(tf.reshape(parents, [-1]))
+    return groups.relabel(tf.reshape(roots, [1, *tf.unstack(tf.shape(parents))]))[0]
 
 
 @functools.lru_cache(maxsize=8)
