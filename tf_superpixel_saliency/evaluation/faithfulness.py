@@ -13,7 +13,10 @@ from tf_superpixel_saliency.evaluation.agreement import grouped_maps
 from tf_superpixel_saliency.evaluation.maps import MapStore, Network, span
 from tf_superpixel_saliency.evaluation.partitions import Partition, group_counts
 from tf_superpixel_saliency.evaluation.storage import PartStore
-from tf_superpixel_saliency.metrics import fidelity, fills, mu_fidelity, ranking
+from tf_superpixel_saliency.metrics.fidelity import perturbation_curve
+from tf_superpixel_saliency.metrics.fills import fill_images
+from tf_superpixel_saliency.metrics.mu_fidelity import correlate_drops, subset_drops
+from tf_superpixel_saliency.metrics.ranking import pixel_orders
 
 
 class Curve(NamedTuple):
@@ -174,7 +177,7 @@ class _Chunk:
         return {"values": np.stack(values), "groups": np.stack(groups)}
 
     def _curve(self, variant, pixel, labels):
-        orders = ranking.pixel_orders(
+        orders = pixel_orders(
             grouped_maps(pixel, labels),
             self.images.shape,
             rank=variant.rank,
@@ -185,8 +188,8 @@ class _Chunk:
             num_seeds=self.amounts.num_seeds,
             seed=self.amounts.seed,
         )
-        ends = self.images, fills.fill_images(self.images, variant.fill)
-        return fidelity.perturbation_curve(
+        ends = self.images, fill_images(self.images, variant.fill)
+        return perturbation_curve(
             self.predict,
             *(ends if variant.kind == "deletion" else ends[::-1]),
             orders,
@@ -198,7 +201,7 @@ class _Chunk:
     def _correlation(self, variant, pixel, labels):
         key = repr((variant.grid, variant.fill))
         if key not in self._drops:
-            self._drops[key] = mu_fidelity.subset_drops(
+            self._drops[key] = subset_drops(
                 self.predict,
                 self.images,
                 self.targets,
@@ -208,7 +211,7 @@ class _Chunk:
                 seed=self.amounts.seed,
                 batch_size=self.amounts.batch_size,
             )
-        found = mu_fidelity.correlate_drops(
+        found = correlate_drops(
             self._drops[key],
             grouped_maps(pixel, labels),
             importance=variant.importance,

@@ -11,6 +11,7 @@ from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.faithfulness import Amounts, Curve, Subsets
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics import intervals
+from tf_superpixel_saliency.metrics.verdicts import holm
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.superpixels import Quickshift
 
@@ -113,7 +114,7 @@ def _differences(found, notes):
         order, key=lambda i: (keys[i][0], keys[i][2])
     ):
         family = list(family)
-        adjusted = intervals.holm([differences[i].p_value for i in family])
+        adjusted = holm([differences[i].p_value for i in family])
         for i, p_value in zip(family, adjusted):
             found_here = differences[i]
             better = found_here.mean < 0 if "↓" in variant else found_here.mean > 0

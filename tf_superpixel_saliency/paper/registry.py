@@ -10,6 +10,7 @@ from tf_superpixel_saliency.paper import (
     pictures,
     regions,
     road,
+    roar,
     robustness,
     stability,
     theory,
@@ -55,6 +56,7 @@ _ALL = (
     ),
     ("figure-5-road-cifar10", "ROAD on test images", road.run_small),
     ("figure-5-road-photos", "ROAD on photos", road.run_photos),
+    ("figure-5-roar", "ROAR: trained anew without the top pixels", roar.run),
     (
         "figure-5-distance",
         "distance to the pixel gradient over size and noise",
