@@ -29,6 +29,19 @@ def resized(image, height, width):
     return out
 
 
+def convolved(x, kernel, stride):
+    """(N, h, w, in) → (N, h', w', out), no padding."""
+    height, width = kernel.shape[:2]
+    rows = range(0, x.shape[1] - height + 1, stride)
+    columns = range(0, x.shape[2] - width + 1, stride)
+    out = np.zeros((len(x), len(rows), len(columns), kernel.shape[3]))
+    for i, top in enumerate(rows):
+        for j, left in enumerate(columns):
+            window = x[:, top : top + height, left : left + width]
+            out[:, i, j] = np.tensordot(window, kernel, axes=3)
+    return out
+
+
 def softmax(values):
     raised = np.exp(values - np.max(values))
     return raised / raised.sum()
