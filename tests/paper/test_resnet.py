@@ -83,6 +83,10 @@ def test_it_is_saved_without_this_package(narrow, tmp_path):
     np.testing.assert_array_equal(loaded(images), narrow(images))
 
 
+def test_seeds_may_be_large():
+    build_resnet18((8, 8, 3), 2, width=1 / 64, seed=10**12)
+
+
 @pytest.mark.parametrize(
     "arguments", [{"width": 0}, {"num_classes": 1}, {"seed": -1}, {"seed": 0.5}]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import keras
+import numpy as np
 
 from tf_superpixel_saliency.ops import checks
 
@@ -39,8 +40,9 @@ def build_resnet18(
     checks.checked_number("width", width, 0, strict=True)
     checks.checked_count("num_classes", num_classes, 2)
     checks.checked_count("seed", seed, 0)
-    # Numbered within the network: two seeds share no layer's numbers.
-    numbers = (seed * 1000 + layer for layer in itertools.count())
+    # Drawn, so that any seed fits what Keras takes and layers differ.
+    random = np.random.default_rng(seed)
+    numbers = (int(random.integers(2**31)) for _ in itertools.count())
     # Keras' L2 has the gradient 2·factor·w.
     decay = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
 

@@ -226,7 +226,13 @@ def _restore(checkpoint, model, settings):
         return 0, 0.0
     state, arrays = files.read_arrays(checkpoint)
     _check_settings(checkpoint, state, settings)
-    for variable, array in zip(_variables(model), arrays, strict=True):
+    variables = _variables(model)
+    if [array.shape for array in arrays] != [tuple(v.shape) for v in variables]:
+        raise ValueError(
+            f"{checkpoint} holds other variables than this version makes. Delete it "
+            "to train the network anew."
+        )
+    for variable, array in zip(variables, arrays):
         variable.assign(array)
     return state["epoch"], state["seconds"]
 
