@@ -198,6 +198,8 @@ def test_orders_made_once_serve_several_fills():
         NETWORK, IMAGES, TIED, targets, fill="black", seed=2, pixels_per_step=6
     )
     np.testing.assert_array_equal(found.areas, expected.areas)
+    with pytest.raises(ValueError, match="indices of at least 0"):
+        perturbation_curve(NETWORK, IMAGES, fills, orders, [1, -1])
 
 
 def test_nothing_given_is_changed():

@@ -72,6 +72,33 @@ def test_one_pixel_left_gives_its_colour_to_all(rng):
     np.testing.assert_allclose(impute(image, mask), expected, rtol=1e-6)
 
 
+def test_any_start_leads_to_the_same_end(rng):
+    images, masks = rng.random((3, 24, 20, 3)), random_masks(rng, 0.6, 3, 24, 20)
+    expected = impute(images, masks, 1e-6)
+    starts = [expected, 5 * rng.random(images.shape), np.zeros(images.shape)]
+    for start in starts:
+        found = impute(images, masks, 1e-6, start)
+        np.testing.assert_allclose(found, expected, atol=5e-6)
+        np.testing.assert_array_equal(found[~masks], images[~masks])
+
+
+def test_a_start_near_the_end_saves_iterations(rng, monkeypatch):
+    cycles = []
+    cycle = imputation._cycle
+
+    def counted(grids, residual):
+        cycles.append(residual.shape)
+        return cycle(grids, residual)
+
+    monkeypatch.setattr(imputation, "_cycle", counted)
+    images, masks = rng.random((1, 48, 48, 1)), random_masks(rng, 0.6, 1, 48, 48)
+    solved = impute(images, masks)
+    cold, _ = len(cycles), cycles.clear()
+    masks[:, 20, 20] ^= True
+    impute(images, masks, starts=solved)
+    assert len(cycles) < 0.7 * cold
+
+
 def test_what_is_known_stays_and_bounds_what_is_not(rng):
     images = rng.random((4, 21, 18, 3))
     masks = random_masks(rng, 0.7, 4, 21, 18)
@@ -97,7 +124,7 @@ def test_an_image_does_not_depend_on_those_beside_it(rng, monkeypatch):
     np.testing.assert_allclose(impute(images, masks), together, rtol=1e-6)
 
 
-def test_wrong_arguments(rng):
+def test_wrong_arguments(rng, monkeypatch):
     images, masks = np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4), bool)
     with pytest.raises(ValueError, match="impute takes images"):
         impute(images, masks[:1])
@@ -106,4 +133,7 @@ def test_wrong_arguments(rng):
         impute(images, masks)
     noisy, half = rng.random((1, 12, 12, 1)), np.tile([[True, False]], (1, 12, 6))
     with pytest.raises(RuntimeError, match="do not reach a tolerance of 1e-40"):
-        imputation._solve(noisy[..., 0], half, np.zeros((1, 1, 1)), 1e-40)
+        monkeypatch.setattr(imputation, "_limit", lambda *_: 0.0)
+        impute(noisy, half, 1e-40)
+    with pytest.raises(ValueError, match="starts must have the images' shape"):
+        impute(noisy, half, starts=noisy[0])

@@ -183,7 +183,7 @@ def perturbation_curve(
         starts: (N, H, W, C) float32.
         ends: (N, H, W, C) float32.
         orders: N arrays (k, H·W) of pixel numbers, k orders that are averaged.
-        targets: (N,) class indices.
+        targets: (N,) class indices; here none is looked up for −1.
         pixels_per_step: pixels changed between two predictions.
         batch_size: images predicted together.
 
@@ -191,8 +191,15 @@ def perturbation_curve(
         PerturbationCurve.
 
     Raises:
-        ValueError: counts below 1, or predictions of another shape.
+        ValueError, TypeError: counts below 1, predictions of another shape, targets
+            below 0 or of another shape or type.
     """
+    targets = checks.checked_targets(targets, len(starts))
+    if targets.min() < 0:
+        raise ValueError(
+            "perturbation_curve follows one class on the way: targets must be class "
+            "indices of at least 0. Predict the images first."
+        )
     step = checks.checked_count("pixels_per_step", pixels_per_step)
     pixels = starts.shape[1] * starts.shape[2]
     counts = np.append(np.arange(0, pixels, step), pixels)

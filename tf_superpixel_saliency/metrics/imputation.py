@@ -9,8 +9,8 @@ channel.
 It is solved by conjugate gradients, with one multigrid cycle as preconditioner (Briggs,
 Henson, McCormick, "A multigrid tutorial", 2000): the stencil is separable, so that
 neither matrix nor index is ever made, and about ten iterations do for any mask. On one
-core that is 17–34 ms a 224×224×3 image, where SciPy's sparse LU takes 10 ms to fill in
-a tenth of the pixels and 220–350 ms for nine tenths; 0.6 and 1.4 ms for 32×32.
+core that is 20–35 ms a 224×224×3 image, where SciPy's sparse LU takes 10 ms to fill in
+a tenth of the pixels and 240–270 ms for nine tenths; 0.6 and 1.4 ms for 32×32.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _COARSEST_SIDE = 8
 _COARSEST_SWEEPS = 8
 _MOST_ITERATIONS = 200
 # What is solved together: more falls out of the processor's cache.
-_VALUES_AT_ONCE = 50_000
+_VALUES_AT_ONCE = 100_000
 
 
-def impute(images, masks, tolerance: float = 1e-4) -> np.ndarray:
+def impute(images, masks, tolerance: float = 1e-4, starts=None) -> np.ndarray:
     """Images whose masked pixels are the weighted mean of their neighbours.
 
     Neighbours outside of the image don't count, and weights are scaled to a sum of 1.
@@ -36,22 +36,33 @@ def impute(images, masks, tolerance: float = 1e-4) -> np.ndarray:
     Args:
         images: (M, H, W, C) real.
         masks: (M, H, W) bool, the pixels to fill in.
-        tolerance: error accepted, about, as a fraction of the range of an image; 1e-6
-            is the least that can be reached.
+        tolerance: error accepted, about, as a fraction of the range of each channel;
+            1e-6 is the least that can be reached.
+        starts: (M, H, W, C), the same images filled in about right: where masks differ
+            in few pixels from some solved before, a third of the time is enough. None
+            starts from mean colours.
 
     Returns:
-        (M, H, W, C) float64; pixels that aren't masked are as they were.
+        (M, H, W, C) of the images' floating type, float64 for integers. Pixels that
+        aren't masked are as they were.
 
     Raises:
         ValueError: shapes that don't match, or a mask that leaves no pixel.
         RuntimeError: if the tolerance isn't reached, as one below 1e-6 may not be.
     """
-    images = np.asarray(images, np.float64)
+    images = np.asarray(images)
+    if not np.issubdtype(images.dtype, np.floating):
+        images = images.astype(np.float64)
     masks = np.asarray(masks, bool)
     if images.ndim != 4 or masks.shape != images.shape[:3]:
         raise ValueError(
             "impute takes images (M, H, W, C) and masks (M, H, W), but got shapes "
             f"{images.shape} and {masks.shape}."
+        )
+    if starts is not None and np.shape(starts) != images.shape:
+        raise ValueError(
+            f"starts must have the images' shape {images.shape}, but got "
+            f"{np.shape(starts)}."
         )
     full = np.flatnonzero(masks.all(axis=(1, 2)))
     if full.size:
@@ -59,15 +70,23 @@ def impute(images, masks, tolerance: float = 1e-4) -> np.ndarray:
             "masks must leave a pixel to fill the others in from, but mask number "
             f"{full[0]} leaves none."
         )
-    limits = _limits(images, masks, tolerance)
-    planes = np.moveaxis(images, -1, 1).reshape(-1, *masks.shape[1:]).copy()
-    owners = np.repeat(np.arange(len(images)), images.shape[-1])
-    at_once = max(1, _VALUES_AT_ONCE // masks[0].size)
+    batch, height, width, channels = images.shape
+    planes = _planes(images)
+    guesses = None if starts is None else _planes(np.asarray(starts))
+    results = np.empty((batch * channels, height, width), images.dtype)
+    owners = np.repeat(np.arange(batch), channels)
+    at_once = max(1, _VALUES_AT_ONCE // (height * width))
     for start in range(0, len(planes), at_once):
         part = slice(start, start + at_once)
-        owner = owners[part]
-        planes[part] = _solve(planes[part], masks[owner], limits[owner], tolerance)
-    return np.moveaxis(planes.reshape(len(images), -1, *masks.shape[1:]), 1, -1)
+        guess = None if guesses is None else guesses[part]
+        results[part] = _solve(planes[part], masks[owners[part]], tolerance, guess)
+    return np.moveaxis(results.reshape(batch, channels, height, width), 1, -1)
+
+
+def _planes(images):
+    """(M, H, W, C) → (M·C, H, W)."""
+    height, width = images.shape[1:3]
+    return np.moveaxis(images, -1, 1).reshape(-1, height, width)
 
 
 class _Grid(NamedTuple):
@@ -82,25 +101,19 @@ class _Grid(NamedTuple):
     damped_inverse: np.ndarray
 
 
-def _limits(images, masks, tolerance):
-    """The error at which each image is done: (M, 1, 1)."""
-    known = np.broadcast_to(~masks[..., None], images.shape)
-    high = images.max(axis=(1, 2, 3), initial=-np.inf, where=known)
-    low = images.min(axis=(1, 2, 3), initial=np.inf, where=known)
-    rounding = 1e-12 * np.maximum(abs(high), abs(low))
-    return np.maximum(tolerance * (high - low), rounding)[:, None, None]
-
-
-def _solve(planes, masks, limits, tolerance):
+def _solve(planes, masks, tolerance, guesses=None):
     """(K, H, W) and masks of that shape → planes with their masked pixels solved for.
 
     Each plane stops by itself, so that it does not depend on those beside it.
     """
+    limits = _limit(planes, masks, tolerance)
     grids = _grids(masks)
     counts = np.sum(~masks, axis=(1, 2), keepdims=True)
-    means = np.sum(planes, axis=(1, 2), keepdims=True, where=~masks) / counts
+    known = np.where(masks, 0.0, planes)  # in float64
+    means = known.sum(axis=(1, 2), keepdims=True) / counts
     # Without its mean a plane loses nothing in float32, which is twice as fast.
-    values = np.where(masks, 0.0, planes - means).astype(np.float32)
+    guesses = means if guesses is None else guesses
+    values = (np.where(masks, guesses, planes) - means).astype(np.float32)
     residual = -_apply(grids[0], values)
     step = _cycle(grids, residual)  # about the error that is left
     direction = step.copy()
@@ -121,6 +134,15 @@ def _solve(planes, masks, limits, tolerance):
         f"impute: {_MOST_ITERATIONS} iterations do not reach a tolerance of "
         f"{tolerance}. Try 1e-6 or more."
     )
+
+
+def _limit(planes, masks, tolerance):
+    """The error at which each plane is done, (K, 1, 1), of what is known of it."""
+    axes = {"axis": (1, 2), "keepdims": True}
+    high = np.where(masks, -np.inf, planes).max(**axes)
+    low = np.where(masks, np.inf, planes).min(**axes)
+    rounding = 1e-12 * np.maximum(abs(high), abs(low))
+    return np.maximum(tolerance * (high - low), rounding)
 
 
 def _grids(masks):

@@ -138,32 +138,35 @@ def road(
 def _imputed(image, orders, counts, noise):
     """The image without its first pixels, for each count and draw of noise."""
     height, width = image.shape[:2]
-    removed = np.zeros((len(counts), len(orders), height * width), bool)
+    masks = np.zeros((len(counts), len(orders), height * width), bool)
     for index, count in enumerate(counts):
         for number, order in enumerate(orders):
-            removed[index, number, order[:count]] = True
-    flat = removed.reshape(-1, height * width)
-    # Seeds whose masks are the same, as they are without ties, share one solution.
-    packed = np.packbits(flat, axis=1)
-    _, first, inverse = np.unique(
-        packed, axis=0, return_index=True, return_inverse=True
-    )
-    masks = flat[first].reshape(-1, height, width)
-    images = np.broadcast_to(image, (len(masks), *image.shape))
-    filled = impute(images, masks, _TOLERANCE)
-    inverse = inverse.reshape(removed.shape[:2])
+            masks[index, number, order[:count]] = True
+    masks = masks.reshape(*masks.shape[:2], height, width)
+
+    def copies(count):
+        return np.broadcast_to(image, (count, *image.shape))
+
+    # Orders differ in some pixels of one tie, if at all: one solution starts the next.
+    first = impute(copies(len(counts)), masks[:, 0], _TOLERANCE)
+    filled = np.repeat(first[:, None], len(orders), axis=1)
+    other = (masks != masks[:, :1]).any(axis=(2, 3))
+    starts = filled[other]
+    filled[other] = impute(copies(len(starts)), masks[other], _TOLERANCE, starts)
     for index in range(len(counts)):
         for number, draw in enumerate(noise):
-            which = inverse[index, number if len(orders) > 1 else 0]
-            yield filled[which] + draw * masks[which, ..., None]
+            which = index, number % len(orders)
+            # Channels repeated, not broadcast over: three values a loop are slow.
+            mask = np.repeat(masks[which], image.shape[2], axis=1)
+            yield filled[which] + draw * mask.reshape(image.shape)
 
 
 def _noise(shape, num_seeds, seed, scale):
     """One draw a seed, set by the seed and the shape alone."""
+    keys = ([seed, number, _NOISE_STREAM] for number in range(num_seeds))
+    generators = map(np.random.default_rng, keys)
     return [
-        scale
-        * np.random.default_rng([seed, number, _NOISE_STREAM]).standard_normal(shape)
-        for number in range(num_seeds)
+        (scale * rng.standard_normal(shape)).astype(np.float32) for rng in generators
     ]
 
 
