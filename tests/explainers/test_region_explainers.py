@@ -7,6 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.explainers.networks import as_arrays, classifier, photos, relative_error
 from tests.explainers.partitions import Brightness
@@ -155,6 +156,25 @@ def test_weights_are_stored_once(folder):
     for name in EXPLAINERS:
         files = (folder / name / "variables").iterdir()
         assert weights <= sum(file.stat().st_size for file in files) < weights + 4096
+
+
+def test_sizes_may_be_free_until_it_runs(name, tmp_path):
+    network = keras.Sequential(
+        [
+            keras.Input((None, None, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(4, 3, strides=2, activation="relu", name="maps"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(5, activation="softmax"),
+        ]
+    )
+    explainer = EXPLAINERS[name](network)
+    explainer.export(tmp_path / "model")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    for size in ((12, 11, 3), (9, 16, 3)):
+        images = photos(2, size)
+        out = loaded.serve(tf.constant(images), tf.constant([1, -1]))
+        check(as_arrays(out), as_arrays(explainer(images, [1, -1])))
 
 
 def test_images_that_can_not_be_explained_have_a_status(explainer):

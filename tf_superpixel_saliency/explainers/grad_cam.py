@@ -39,6 +39,19 @@ class GradCAM(FeatureMapExplainer):
     `maps` are (N, H, W, 1), and grouped where `superpixels` or `segments` are given,
     after the enlargement. A map of zeros, where nothing speaks for the class, has
     the `status` flag 4.
+
+    Example: of a model that returns the mean of each feature map, a gradient is one
+    over the number of pixels for its own map and 0 for others.
+
+    >>> maps = keras.layers.Conv2D(2, 1)
+    >>> model = keras.Sequential([
+    ...     keras.Input((4, 6, 3)), maps, keras.layers.GlobalAveragePooling2D()
+    ... ])
+    >>> images = np.random.default_rng(0).normal(size=(1, 4, 6, 3))
+    >>> explainer = GradCAM(model, score="logit", relu=False)
+    >>> out = explainer(images, targets=[1])
+    >>> np.allclose(out["maps"], maps(images)[..., 1:] / 24, atol=1e-6)
+    True
     """
 
     def __init__(
