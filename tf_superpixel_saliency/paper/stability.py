@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
-from tf_superpixel_saliency import plots
 from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.agreement import (
-    BLUR,
-    COSINE,
     MEASURES,
-    SSIM,
     agreement,
 )
-from tf_superpixel_saliency.evaluation.tables import Table
-from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
+from tf_superpixel_saliency.paper.agreement_results import write_agreement
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.plan import pair_networks
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
@@ -133,104 +126,3 @@ def _compare(setting, name, maps, pairs, partitions):
 def _share(found):
     shares = [both.mean() for _, both in found]
     return ", ".join(f"{share:.0%}" for share in shares)
-
-
-def pooled(found, method, partition, measure, field):
-    """Values of all pairs, (pairs, N): NaN where not both networks predict the class.
-
-    Args:
-        found: [(agreement, (N,) bool)], the pairs of networks on the same images.
-        method, partition, measure, field: as `Agreement.of`.
-    """
-    return np.stack(
-        [
-            np.where(both, result.of(method, partition, measure, field), np.nan)
-            for result, both in found
-        ]
-    )
-
-
-def interval(found, *key):
-    """Mean and 95 % interval over images, and over pairs where there are several."""
-    values = pooled(found, *key)
-    # Pairs of networks share the images: an image comes and goes with all its pairs.
-    return bootstrap_interval(values if len(values) > 1 else values[0])
-
-
-def write_agreement(setting, name, title, rows, notes) -> None:
-    """The table, one of all measures, and a figure a row."""
-    short, long = [], []
-    for row, found in rows.items():
-        result = found[0][0]
-        for method in result.methods:
-            for partition in result.partitions:
-                at = functools.partial(interval, found, method, partition)
-                head = {"networks": row, "pairs": len(found), "method": method}
-                groups = _groups(found, partition)
-                head.update(partition=partition, groups=int(np.median(groups)))
-                short.append(
-                    {
-                        **head,
-                        "SSIM": at(SSIM, "observed"),
-                        "SSIM by chance": at(SSIM, "chance").mean,
-                        "SSIM excess": at(SSIM, "excess"),
-                        "signed cosine": at(COSINE, "observed"),
-                        "its chance": at(COSINE, "chance").mean,
-                    }
-                )
-                long += [
-                    {
-                        **head,
-                        "groups, range": f"{groups.min():.0f}–{groups.max():.0f}",
-                        "measure": measure,
-                        "images": at(measure, "observed").n,
-                        **{key: at(measure, key) for key in FIELDS},
-                    }
-                    for measure in result.measures
-                ]
-    setting.write_table(Table(name, title, short, tuple(notes)))
-    setting.write_table(
-        Table(f"{name}-measures", f"{title}: all measures", long, tuple(notes))
-    )
-    _draw(setting, name, rows)
-
-
-FIELDS = ("observed", "chance", "excess", "chance_shuffled", "chance_other")
-
-
-def _groups(found, partition):
-    return np.concatenate([r.groups[r.partitions.index(partition)] for r, _ in found])
-
-
-def _draw(setting, name, rows):
-    """SSIM with its chance at the left, the signed cosine at the right."""
-    figure, axes = plots.study_figure(2, len(rows), 6.4, 3.4)
-    shown = (parts.PIXEL, parts.SUPERPIXEL, parts.SQUARE, parts.RANDOM, BLUR)
-    for line, (row, found) in zip(axes, rows.items()):
-        result = found[0][0]
-
-        def at(measure, field, found=found, result=result):
-            return {
-                method: {
-                    name: interval(found, method, name, measure, field)
-                    for name in shown
-                    if name in result.partitions
-                }
-                for method in result.methods
-            }
-
-        bars = {
-            m: {p: v[:3] for p, v in x.items()} for m, x in at(SSIM, "observed").items()
-        }
-        feet = {
-            m: {p: v.mean for p, v in x.items()} for m, x in at(SSIM, "chance").items()
-        }
-        plots.plot_measure(
-            bars, line[0], chance=feet, ylabel="SSIM (hatched: chance)", title=row
-        )
-        bars = {
-            m: {p: v[:3] for p, v in x.items()}
-            for m, x in at(COSINE, "observed").items()
-        }
-        plots.plot_measure(bars, line[1], ylabel="signed cosine (chance 0)", title=row)
-    setting.write_figure(name, figure)

@@ -1,0 +1,126 @@
+"""Fidelity as the metrics give it, with what maps share computed once."""
+
+import numpy as np
+import pytest
+
+from tests.evaluation.networks import map_store
+from tf_superpixel_saliency import metrics
+from tf_superpixel_saliency.evaluation import partitions as parts
+from tf_superpixel_saliency.evaluation import prediction
+from tf_superpixel_saliency.evaluation.agreement import grouped_maps
+from tf_superpixel_saliency.evaluation.faithfulness import (
+    Amounts,
+    Curve,
+    Subsets,
+    fidelity_of,
+)
+from tf_superpixel_saliency.evaluation.methods import gradient_methods
+from tf_superpixel_saliency.evaluation.storage import PartStore
+from tf_superpixel_saliency.superpixels import SquareGrid
+
+COLOUR = (120.0, 110.0, 100.0)
+VARIANTS = [
+    Curve("deletion", "deletion", COLOUR),
+    Curve("scaled", "deletion", "black", rank="scaled", ties="raster"),
+    Curve("cells", "insertion", "blur", ties="map", unit=4),
+    Subsets("mu", COLOUR),
+    Subsets("signed", "black", grid=6, importance="signed", correlation="spearman"),
+]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fidelity")
+    maps = map_store(folder / "maps", count=5, chunk_size=3, seeds=(0,))
+    which = [
+        parts.Partition(parts.PIXEL, None),
+        parts.superpixel_partition(SquareGrid(n_segments=36)),
+    ]
+    amounts = Amounts(pixels_per_step=100, num_seeds=2, num_subsets=30, batch_size=16)
+    methods = gradient_methods(["SimpleGradient"])
+    found = fidelity_of(
+        PartStore(folder / "parts"),
+        maps,
+        maps.networks[0],
+        methods,
+        which,
+        VARIANTS,
+        amounts,
+    )
+    return maps, which, found
+
+
+def test_equals_the_metrics(measured):
+    maps, which, found = measured
+    predict = prediction.probabilities(maps.networks[0].model)
+    (method,) = gradient_methods(["SimpleGradient"])
+    pixel = np.concatenate(
+        [maps.maps(maps.networks[0], method, chunk) for chunk in maps.chunks]
+    )
+    segments = which[1].segments(maps.images)
+    own = grouped_maps(pixel, segments)
+    common = {"pixels_per_step": 100, "num_seeds": 2, "batch_size": 16}
+    wanted = {
+        "deletion": metrics.deletion(
+            predict, maps.images, own, maps.targets, fill=COLOUR, **common
+        ).areas,
+        "scaled": metrics.deletion(
+            predict,
+            maps.images,
+            own,
+            maps.targets,
+            fill="black",
+            rank="scaled",
+            ties="raster",
+            segments=segments,
+            **common,
+        ).areas,
+        "cells": metrics.insertion(
+            predict,
+            maps.images,
+            own,
+            maps.targets,
+            ties="map",
+            tie_maps=pixel,
+            unit=4,
+            **common,
+        ).areas,
+        "mu": metrics.mu_fidelity(
+            predict, maps.images, own, maps.targets, fill=COLOUR, num_subsets=30
+        ).pearson,
+        "signed": metrics.mu_fidelity(
+            predict,
+            maps.images,
+            own,
+            maps.targets,
+            fill="black",
+            grid=6,
+            importance="signed",
+            num_subsets=30,
+        ).spearman,
+    }
+    for name, values in wanted.items():
+        found_here = found.of("SimpleGradient", parts.SUPERPIXEL, name)
+        np.testing.assert_allclose(found_here, values, atol=1e-5, err_msg=name)
+
+
+def test_counts_groups(measured):
+    _, _, found = measured
+    assert found.groups.tolist() == [[576] * 5, [36] * 5]
+
+
+def test_probabilities_are_softmaxed_where_the_model_gives_logits():
+    import keras
+
+    from tests.evaluation.networks import classifier, photos
+
+    model = classifier(3)
+    logits = keras.Sequential([*model.layers[:-1], keras.layers.Dense(4)])
+    logits.build((None, 24, 24, 3))
+    logits.layers[-1].set_weights(model.layers[-1].get_weights())
+    images = photos(3)
+    np.testing.assert_allclose(
+        prediction.probabilities(logits)(images),
+        prediction.probabilities(model)(images),
+        atol=1e-6,
+    )

@@ -1,0 +1,71 @@
+"""Parts that are whole or not there, and the settings that they belong to."""
+
+import numpy as np
+import pytest
+
+from tf_superpixel_saliency.evaluation.storage import PartStore, whole_file
+
+
+def refuse():
+    raise AssertionError("made although it was there")
+
+
+def test_a_part_is_made_once_and_read_afterwards(tmp_path):
+    store = PartStore(tmp_path / "parts", {"seed": 0})
+    made = store.arrays("a b/c", lambda: {"x": np.arange(3), "y": np.float32(2)})
+    again = PartStore(tmp_path / "parts", {"seed": 0}).arrays("a b/c", refuse)
+    assert set(again) == {"x", "y"}
+    np.testing.assert_array_equal(again["x"], made["x"])
+    rows = store.records("rows", lambda: [{"a": np.float64(1.5), "b": np.int64(2)}])
+    assert rows == [{"a": 1.5, "b": 2}]
+    assert store.records("rows", refuse) == rows
+    assert store.has("rows") and store.has("a b/c") and not store.has("other")
+
+
+def test_nan_survives_in_records(tmp_path):
+    store = PartStore(tmp_path)
+    store.records("r", lambda: [{"x": float("nan")}])
+    assert np.isnan(store.records("r", refuse)[0]["x"])
+
+
+def test_a_part_that_fails_leaves_nothing_behind(tmp_path):
+    store = PartStore(tmp_path)
+
+    def fail():
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        store.arrays("x", fail)
+    with pytest.raises(RuntimeError), whole_file(tmp_path / "y.txt") as path:
+        path.write_text("half")
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_left_half_written_by_a_kill_is_not_read(tmp_path):
+    (tmp_path / ".x.npz.partial").write_bytes(b"PK half")
+    store = PartStore(tmp_path)
+    assert not store.has("x")
+    assert store.arrays("x", lambda: {"v": np.ones(2)})["v"].tolist() == [1, 1]
+    assert store.arrays("x", refuse)["v"].tolist() == [1, 1]
+
+
+def test_other_settings_are_refused_by_name(tmp_path):
+    PartStore(tmp_path, {"seed": 0, "size": [1, 2]})
+    PartStore(tmp_path, {"size": (1, 2), "seed": 0})
+    with pytest.raises(ValueError, match=r"other settings: seed .*another folder"):
+        PartStore(tmp_path, {"seed": 1, "size": [1, 2]})
+    with pytest.raises(ValueError, match="size"):
+        PartStore(tmp_path, {"seed": 0})
+
+
+def test_stores_below_a_store_keep_apart(tmp_path):
+    store = PartStore(tmp_path)
+    store.sub("a").arrays("k", lambda: {"v": np.zeros(1)})
+    assert store.sub("b").arrays("k", lambda: {"v": np.ones(1)})["v"][0] == 1
+
+
+def test_objects_are_never_unpickled(tmp_path):
+    np.savez(tmp_path / "x.npz", v=np.array([{"a": 1}], object))
+    with pytest.raises(ValueError, match="pickle"):
+        PartStore(tmp_path).arrays("x", refuse)
