@@ -1,0 +1,141 @@
+"""Tables and figures of agreement: pooled over pairs of networks, beside chance."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from tf_superpixel_saliency import plots
+from tf_superpixel_saliency.evaluation import partitions as parts
+from tf_superpixel_saliency.evaluation.agreement import BLUR, COSINE, SSIM
+from tf_superpixel_saliency.evaluation.tables import Table
+from tf_superpixel_saliency.metrics.intervals import (
+    Interval,
+    bootstrap_interval,
+    paired_difference,
+)
+from tf_superpixel_saliency.metrics.verdicts import holm, verdict
+
+# What counts as not worse, fixed before looking: two points.
+MARGIN = 0.02
+COMPARED = (
+    (SSIM, "observed"),
+    (SSIM, "excess"),
+    (COSINE, "observed"),
+    (COSINE, "excess"),
+)
+FIELDS = ("observed", "chance", "excess", "chance_shuffled", "chance_other")
+_DRAWN = (parts.PIXEL, parts.SUPERPIXEL, parts.SQUARE, parts.RANDOM, BLUR)
+
+
+def pooled(found, method, partition, measure, field):
+    """Values of all pairs, (pairs, N): NaN where not both networks predict the class.
+
+    Args:
+        found: [(agreement, (N,) bool)], the pairs of networks on the same images.
+        method, partition, measure, field: as `Agreement.of`.
+    """
+    return np.stack(
+        [
+            np.where(both, result.of(method, partition, measure, field), np.nan)
+            for result, both in found
+        ]
+    )
+
+
+def interval(found, *key):
+    """Mean and 95 % interval over images, and over pairs where there are several."""
+    values = pooled(found, *key)
+    # Pairs of networks share the images: an image comes and goes with all its pairs.
+    return bootstrap_interval(values if len(values) > 1 else values[0])
+
+
+def write_agreement(setting, name, title, rows, notes) -> None:
+    """The table, one of all measures, and a figure a row."""
+    short, long = [], []
+    for row, found in rows.items():
+        result = found[0][0]
+        for method in result.methods:
+            for partition in result.partitions:
+                at = functools.partial(interval, found, method, partition)
+                head = {"networks": row, "pairs": len(found), "method": method}
+                groups = _groups(found, partition)
+                head.update(partition=partition, groups=int(np.median(groups)))
+                short.append(
+                    {
+                        **head,
+                        "SSIM": at(SSIM, "observed"),
+                        "SSIM by chance": at(SSIM, "chance").mean,
+                        "SSIM excess": at(SSIM, "excess"),
+                        "signed cosine": at(COSINE, "observed"),
+                        "its chance": at(COSINE, "chance").mean,
+                    }
+                )
+                long += [
+                    {
+                        **head,
+                        "groups, range": f"{groups.min():.0f}–{groups.max():.0f}",
+                        "measure": measure,
+                        "images": at(measure, "observed").n,
+                        **{key: at(measure, key) for key in FIELDS},
+                    }
+                    for measure in result.measures
+                ]
+    setting.write_table(Table(name, title, short, tuple(notes)))
+    setting.write_table(
+        Table(f"{name}-measures", f"{title}: all measures", long, tuple(notes))
+    )
+    setting.write_table(differences(name, title, rows, notes))
+    _draw(setting, name, rows)
+
+
+def differences(name, title, rows, notes) -> Table:
+    """Super-pixels less every other partition, with p-values after Holm."""
+    made = []
+    for row, found in rows.items():
+        result = found[0][0]
+        others = [p for p in result.partitions if p != parts.SUPERPIXEL]
+        for measure, field in COMPARED:
+            for other in others:
+                family = []
+                for method in result.methods:
+                    key = (method, parts.SUPERPIXEL, measure, field)
+                    own = pooled(found, *key)
+                    base = pooled(found, method, other, measure, field)
+                    values = (own, base) if len(own) > 1 else (own[0], base[0])
+                    family.append(paired_difference(*values))
+                adjusted = holm([one.p_value for one in family])
+                for method, one, p_value in zip(result.methods, family, adjusted):
+                    made.append(
+                        {
+                            "networks": row,
+                            "measure": f"{measure}, {field}",
+                            "method": method,
+                            "super-pixel less": other,
+                            "difference": Interval(*one[:5]),
+                            "p after Holm": float(p_value),
+                            "better": verdict(one, MARGIN, p_value=float(p_value)),
+                        }
+                    )
+    return Table(f"{name}-differences", f"{title}: differences", made, tuple(notes))
+
+
+def _groups(found, partition):
+    return np.concatenate([r.groups[r.partitions.index(partition)] for r, _ in found])
+
+
+def _draw(setting, name, rows):
+    """SSIM at the left, the signed cosine at the right, chance hatched in both."""
+    figure, axes = plots.study_figure(2, len(rows), 6.4, 3.4)
+    for line, (row, found) in zip(axes, rows.items()):
+        for ax, measure in zip(line, (SSIM, COSINE)):
+            bars, feet = {}, {}
+            for method in found[0][0].methods:
+                for partition in _DRAWN:
+                    at = functools.partial(interval, found, method, partition, measure)
+                    bars.setdefault(method, {})[partition] = at("observed")[:3]
+                    feet.setdefault(method, {})[partition] = at("chance").mean
+            label = f"{measure} (hatched: chance)"
+            plots.plot_measure(bars, ax, chance=feet, ylabel=label, title=row)
+    setting.write_figure(name, figure)
