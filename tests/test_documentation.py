@@ -41,6 +41,16 @@ def test_examples_in_the_readme(tmp_path, monkeypatch):
     assert (tmp_path / "overlay.png").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.md")), ids=str)
+def test_examples_and_links_in_the_pages(path, tmp_path, monkeypatch):
+    text = path.read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S):
+        exec(compile(block, str(path), "exec"), {})
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (path.parent / link).exists(), link
+
+
 def test_readme_links_and_commands():
     readme = (ROOT / "README.md").read_text("utf-8")
     for link in re.findall(r"\]\(([^)#:]+)\)", readme):

@@ -16,9 +16,14 @@ from tf_superpixel_saliency.requirements import check_backend, quieten_command
 check_backend()
 quieten_command()
 
-from tf_superpixel_saliency import demo, plots  # noqa: E402
+from tf_superpixel_saliency import demo, metrics, plots  # noqa: E402
 from tf_superpixel_saliency.explainers import (  # noqa: E402
+    LIME,
+    RISE,
+    XRAI,
+    GradCAM,
     IntegratedGradients,
+    ScoreCAM,
     SimpleGradient,
     SmoothGrad,
     SparsifiedSmoothGrad,
@@ -36,14 +41,19 @@ from tf_superpixel_saliency.superpixels import (  # noqa: E402
 from tf_superpixel_saliency.version import __version__  # noqa: E402
 
 __all__ = [
+    "LIME",
+    "RISE",
     "SLIC",
+    "XRAI",
     "CompactWatershed",
     "Felzenszwalb",
+    "GradCAM",
     "GroupIndicator",
     "GroupMean",
     "IntegratedGradients",
     "Quickshift",
     "RandomPartition",
+    "ScoreCAM",
     "SimpleGradient",
     "SmoothGrad",
     "SparsifiedSmoothGrad",
@@ -51,5 +61,6 @@ __all__ = [
     "__version__",
     "demo",
     "group_map",
+    "metrics",
     "plots",
 ]

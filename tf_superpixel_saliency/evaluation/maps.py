@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,7 +110,7 @@ class MapStore:
             out = explainer(self.images[chunk], targets=self.targets[chunk])
             return {"maps": out["maps"].numpy()}
 
-        key += f" {_digest(method.settings)} {span(chunk)}"
+        key += f" {_shortened(method.settings)} {span(chunk)}"
         return self.store.arrays(key, make)["maps"]
 
     def _explainer(self, network, method, seed):
@@ -124,5 +125,7 @@ def span(chunk) -> str:
     return f"{chunk[0]:05d}-{chunk[-1] + 1:05d}"
 
 
-def _digest(settings):
-    return ",".join(f"{key}={value}" for key, value in sorted(settings.items()))
+def _shortened(settings):
+    """Settings as a part of a file's name: long ones by their digest."""
+    text = ",".join(f"{key}={value}" for key, value in sorted(settings.items()))
+    return text if len(text) < 80 else hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -64,12 +64,16 @@ def gradient_methods(
     return _named("gradient method", names, known)
 
 
+# XRAI's six scales of regions for photos are its own; these are for 32×32 images, in
+# which its smallest region of 150 pixels would be a seventh of all.
+_SMALL_REGIONS = tuple(
+    f"Felzenszwalb:scale={scale},sigma=0.5,min_size={size}"
+    for scale, size in ((10, 8), (25, 12), (50, 20), (100, 40))
+)
+
+
 def region_methods(
-    names=None,
-    num_samples: int = 1000,
-    num_masks: int = 1000,
-    superpixels: str | None = None,
-    value_range: tuple = (0, 255),
+    names=None, num_samples: int = 1000, num_masks: int = 1000, small: bool = False
 ) -> list[Method]:
     """The methods of regions to compare with, or those of them that are named.
 
@@ -77,22 +81,22 @@ def region_methods(
         names: of "GradCAM", "ScoreCAM", "LIME", "RISE" and "XRAI".
         num_samples: of LIME.
         num_masks: of RISE.
-        superpixels: LIME's, by name; its own default unless given.
-        value_range: of the images, for LIME's super-pixels.
+        small: for images of about 32×32 pixels: LIME on SLIC with 100 segments, XRAI
+            on finer regions. Otherwise both on their own defaults.
 
     Raises:
         ValueError: an unknown name.
     """
-    lime = {"num_samples": num_samples}
-    if superpixels:
-        text = f"{superpixels}{',' if ':' in superpixels else ':'}"
-        lime["superpixels"] = f"{text}value_range={tuple(value_range)}"
+    lime, xrai = {"num_samples": num_samples}, {}
+    if small:
+        lime["superpixels"] = "SLIC:n_segments=100"
+        xrai["superpixels"] = _SMALL_REGIONS
     known = {
         "GradCAM": Method("GradCAM", {}, False),
         "ScoreCAM": Method("ScoreCAM", {}, False),
         "LIME": Method("LIME", lime, True),
         "RISE": Method("RISE", {"num_masks": num_masks}, True),
-        "XRAI": Method("XRAI", {}, False),
+        "XRAI": Method("XRAI", xrai, False),
     }
     return _named("region method", names, known)
 

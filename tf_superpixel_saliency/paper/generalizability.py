@@ -40,7 +40,7 @@ def run(setting: Setting) -> None:
         *controls,
     ]
     whole = [parts.Partition("regions", None)]
-    regions = region_methods(_REGION_METHODS, superpixels="SLIC:n_segments=100")
+    regions = region_methods(_REGION_METHODS, small=True)
     store = setting.store(
         "figure-2-mege", num_samples=setting.num_samples, num_steps=setting.num_steps
     )

@@ -35,7 +35,7 @@ def run_photos(setting: Setting) -> None:
     maps = setting.maps("photos", images, setting.photo_networks)
     pair = setting.photo_networks[:2]
     title = "Gradient methods and methods of regions: EfficientNet-Lite0 and Lite1"
-    _run(setting, "figure-2-regions-photos", title, maps, pair, Quickshift(), None)
+    _run(setting, "figure-2-regions-photos", title, maps, pair, Quickshift(), False)
 
 
 def run_small(setting: Setting) -> None:
@@ -44,11 +44,11 @@ def run_small(setting: Setting) -> None:
     pair = [setting.network("split_a"), setting.network("split_b", 1)]
     maps = setting.maps("cifar10-split_a", images, pair, chunk_size=50)
     title = "Gradient methods and methods of regions on CIFAR-10: disjoint data"
-    layer, text = SLIC(n_segments=100), "SLIC:n_segments=100"
-    _run(setting, "figure-2-regions-cifar10", title, maps, pair, layer, text)
+    layer = SLIC(n_segments=100)
+    _run(setting, "figure-2-regions-cifar10", title, maps, pair, layer, True)
 
 
-def _run(setting, name, title, maps, pair, layer, lime_superpixels):
+def _run(setting, name, title, maps, pair, layer, small):
     store = setting.store(
         f"{name}-agreement",
         num_samples=setting.num_samples,
@@ -70,7 +70,7 @@ def _run(setting, name, title, maps, pair, layer, lime_superpixels):
         store,
         maps,
         pair,
-        region_methods(superpixels=lime_superpixels),
+        region_methods(small=small),
         whole,
         _SHOWN,
         progress=setting.progress,

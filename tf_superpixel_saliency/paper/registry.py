@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tf_superpixel_saliency.paper import (
+    claims,
     cost,
     fidelity,
     generalizability,
@@ -71,5 +72,6 @@ _ALL = (
     ("sanity", "layers randomised one by one", robustness.run_sanity),
     ("robustness", "a little noise in the image", robustness.run_robustness),
     ("cost", "segmentation, gradient and grouping apart", cost.run),
+    ("claims", "the paper's claims, judged by the tables made so far", claims.run),
 )
 EXPERIMENTS = {entry[0]: Experiment(*entry) for entry in _ALL}

@@ -12,6 +12,7 @@ from tf_superpixel_saliency.evaluation.agreement import grouped_maps
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
 from tf_superpixel_saliency.metrics.roar import (
+    FRACTIONS,
     random_order_maps,
     roar,
     sobel_maps,
@@ -112,6 +113,7 @@ def _curve(setting, name, data, maps, masks_only):
         data.test_images.astype(np.float32),
         data.test_labels,
         maps[1],
+        fractions=FRACTIONS,
         masks_only=masks_only,
         num_seeds=NUM_SEEDS,
         seed=setting.seed,

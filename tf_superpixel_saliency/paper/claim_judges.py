@@ -1,0 +1,272 @@
+"""How a table of results judges a claim: rows → [(case, figure, chance, verdict)]."""
+
+from __future__ import annotations
+
+import statistics
+
+from tf_superpixel_saliency.metrics.verdicts import (
+    CANNOT_BE_TOLD,
+    DOES_NOT_HOLD,
+    HOLDS,
+    NOT_WORSE,
+)
+
+RATIO = "ε' / ε"
+FIDELITY = (
+    "Deletion, dataset mean ↓",
+    "Insertion, blur ↑",
+    "Insertion, blank ↑",
+    "μFidelity 9×9 ↑",
+)
+
+
+def _interval(row, key, digits=3):
+    low, high = row.get(f"{key} low"), row.get(f"{key} high")
+    if row[key] is None:
+        return "–"
+    text = f"{row[key]:+.{digits}f}"
+    return text if low is None else f"{text} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def better(measure, other):
+    """Super-pixels less another partition, from a table of differences."""
+
+    def judge(rows):
+        return [
+            (
+                f"{row['networks']}, {row['method']}",
+                _interval(row, "difference"),
+                0.0 if "observed" not in measure else None,
+                row["better"],
+            )
+            for row in rows
+            if (row["measure"], row["super-pixel less"]) == (measure, other)
+        ]
+
+    return judge
+
+
+def observed(rows):
+    """Observed SSIM, as the paper shows it, with the chance level of both."""
+    judged = []
+    for row in rows:
+        if row["partition"] != "super-pixel":
+            continue
+        pixel = next(
+            r
+            for r in rows
+            if r["partition"] == "pixel"
+            and (r["networks"], r["method"]) == (row["networks"], row["method"])
+        )
+        rises = row["SSIM low"] > pixel["SSIM high"]
+        figure = f"{pixel['SSIM']:.3f} → {row['SSIM']:.3f}"
+        chance = f"{pixel['SSIM by chance']:.3f} → {row['SSIM by chance']:.3f}"
+        word = HOLDS if rises else DOES_NOT_HOLD
+        case = f"{row['networks']}, {row['method']}"
+        judged.append((case, figure, chance, f"{word}, as observed"))
+    return judged
+
+
+def fidelity(other):
+    def judge(rows):
+        return [
+            (
+                f"{row['measure']}, {row['method']}",
+                f"{_interval(row, 'difference', 1)} points",
+                None,
+                _fidelity_word(row, other),
+            )
+            for row in rows
+            if row["super-pixel less"] == other and row["measure"] in FIDELITY
+        ]
+
+    return judge
+
+
+def _fidelity_word(row, other):
+    sign = -1 if "↓" in row["measure"] else 1
+    ends = sorted(
+        sign * row[f"difference{end}"] if row[f"difference{end}"] is not None else 0.0
+        for end in (" low", " high")
+    )
+    if ends[0] > 0 and row["p after Holm"] < 0.05:
+        return HOLDS
+    if other == "pixel":
+        return NOT_WORSE if ends[0] > -2 else DOES_NOT_HOLD
+    return DOES_NOT_HOLD
+
+
+def mege(rows):
+    judged = []
+    for row in rows:
+        if row["partition"] != "super-pixel":
+            continue
+        others = {
+            r["partition"]: r["MeGe"]
+            for r in rows
+            if (r["method"], r["distance"]) == (row["method"], row["distance"])
+        }
+        case = f"{row['method']}, {row['distance']}"
+        figure = f"{others['pixel']:.3f} → {row['MeGe']:.3f}"
+        chance = f"random groups {others['random']:.3f}"
+        beyond = row["MeGe"] > max(others["pixel"], others["random"])
+        judged.append((case, figure, chance, HOLDS if beyond else DOES_NOT_HOLD))
+    return judged
+
+
+def regions(rows):
+    own = {r["method"]: r for r in rows if r["partition"] == "super-pixel"}
+    regions = [r for r in rows if r["partition"] == "regions"]
+    judged = []
+    for method, row in own.items():
+        for region in regions:
+            if region["method"] == "RISE":
+                continue  # not compared in the paper
+            above = row["SSIM excess low"] > region["SSIM excess high"]
+            below = row["SSIM excess high"] < region["SSIM excess low"]
+            word = HOLDS if above else DOES_NOT_HOLD if below else CANNOT_BE_TOLD
+            figure = f"{row['SSIM excess']:.3f} against {region['SSIM excess']:.3f}"
+            chance = f"{row['SSIM by chance']:.3f}, {region['SSIM by chance']:.3f}"
+            judged.append(
+                (f"{method} against {region['method']}", figure, chance, word)
+            )
+    return judged
+
+
+def algorithms(rows):
+    return [
+        (
+            f"{row['algorithm']}, some {row['groups aimed at']} groups",
+            _interval(row, "excess less Quickshift's"),
+            row["SSIM by chance"],
+            HOLDS if row["equivalent"] == "true" else DOES_NOT_HOLD,
+        )
+        for row in rows
+        if row["algorithm"] != "Quickshift"
+    ]
+
+
+def road(rows):
+    judged = []
+    for row in rows:
+        if row["partition"] != "super-pixel" or "↓" not in row["order"]:
+            continue
+        pixel = next(
+            r
+            for r in rows
+            if (r["order"], r["method"], r["partition"])
+            == (row["order"], row["method"], "pixel")
+        )
+        faster = row["mean accuracy high"] < pixel["mean accuracy low"]
+        slower = row["mean accuracy low"] > pixel["mean accuracy high"]
+        word = HOLDS if faster else DOES_NOT_HOLD if slower else CANNOT_BE_TOLD
+        figure = f"{pixel['mean accuracy']:.3f} → {row['mean accuracy']:.3f}"
+        judged.append((row["method"], figure, None, word))
+    return judged
+
+
+def roar(rows):
+    means = {row["removed first"]: row["mean"] for row in rows}
+    figure = f"{means['pixel']:.3f} → {means['super-pixel']:.3f}"
+    alone = f"masks alone {means['super-pixel, masks alone']:.3f}"
+    word = HOLDS if means["super-pixel"] < means["pixel"] else DOES_NOT_HOLD
+    return [("SimpleGradient", figure, alone, word)]
+
+
+def orthogonality(rows):
+    judged = []
+    for row in rows:
+        low, high = row["interaction low"], row["interaction high"]
+        word = HOLDS if low > 0 else DOES_NOT_HOLD if high < 0 else CANNOT_BE_TOLD
+        judged.append((row["measure"], _interval(row, "interaction"), None, word))
+    return judged
+
+
+def propositions(rows):
+    judged = []
+    for row in rows:
+        error = float(row["largest error of Proposition 2"])
+        word = (
+            HOLDS
+            if row["Proposition 1 holds"] == 1 and error < 1e-4
+            else (DOES_NOT_HOLD)
+        )
+        case = f"{row['data']}, {row['method']}, {row['partition']}"
+        figure = f"loss × {row['loss, groups / pixels']:.3f}, identity to {error:.0e}"
+        judged.append((case, figure, None, f"{word}, for any partition"))
+    return judged
+
+
+def independence(rows):
+    """One case a data set: super-pixels of 16 pixels and more."""
+    judged = []
+    for data in dict.fromkeys(row["data"] for row in rows):
+        large = [
+            row
+            for row in rows
+            if (row["data"], row["partition"]) == (data, "super-pixel")
+            and int(row["pixels a group"].split("–")[0]) >= 16
+            and row["|S|·mean²/mean of squares"] is not None
+        ]
+        if not large:
+            continue
+        ratios = [row["|S|·mean²/mean of squares"] for row in large]
+        figure = f"{statistics.median(ratios):.2f} times that of independent noise"
+        near = 0.5 < statistics.median(ratios) < 2
+        word = HOLDS if near else DOES_NOT_HOLD
+        judged.append((f"{data}, groups of 16 pixels and more", figure, 1.0, word))
+    return judged
+
+
+def definition(rows):
+    judged = []
+    for maps in dict.fromkeys(row["maps"] for row in rows):
+        errors = {r["partition"]: r for r in rows if r["maps"] == maps}
+        own, pixel = errors["super-pixel"], errors["pixel"]
+        figure = f"{pixel['error']:.2e} → {own['error']:.2e}"
+        chance = f"random groups {errors['random']['error']:.2e}"
+        word = HOLDS if own["error"] < pixel["error"] else DOES_NOT_HOLD
+        judged.append((maps, figure, chance, word))
+    return judged
+
+
+def stability(rows):
+    return [
+        (
+            f"{row['training']}, {row['maps']}",
+            f"ε'/ε = {row[RATIO]:.3f}",
+            None,
+            HOLDS if row["ε' ≤ ε"] == "true" else DOES_NOT_HOLD,
+        )
+        for row in rows
+        if row["partition"] == "super-pixel"
+    ]
+
+
+def cost(rows):
+    return [
+        (
+            f"{row['photos a call']} photos a call",
+            f"{row['in plain gradients']:.2f} plain gradients",
+            None,
+            HOLDS if row["in plain gradients"] < 1 else DOES_NOT_HOLD,
+        )
+        for row in rows
+        if row["what"] == "Quickshift"
+    ]
+
+
+def grad_cam(rows):
+    """Grad-CAM's excess beside that of the pixel gradient."""
+    (own,) = (row for row in rows if row["method"] == "GradCAM")
+    pixel = next(
+        row
+        for row in rows
+        if (row["method"], row["partition"]) == ("SimpleGradient", "pixel")
+    )
+    above = own["SSIM excess low"] > pixel["SSIM excess high"]
+    figure = f"{pixel['SSIM excess']:.3f} → {own['SSIM excess']:.3f}"
+    chance = f"{pixel['SSIM by chance']:.3f} → {own['SSIM by chance']:.3f}"
+    return [
+        ("SimpleGradient → GradCAM", figure, chance, HOLDS if above else CANNOT_BE_TOLD)
+    ]
