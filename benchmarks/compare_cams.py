@@ -85,11 +85,6 @@ def maps_of(explainer, images):
     )
 
 
-def half_pixel(coarse):
-    """(N, h, w) → (N, 224, 224), bilinear between pixel centres."""
-    return tf.image.resize(coarse[..., None], (224, 224))[..., 0].numpy()
-
-
 # -- GradCAM --------------------------------------------------------------------------
 
 
@@ -100,43 +95,49 @@ def xplique_gradcam(model, images, targets, method="bicubic"):
         return timed(lambda: explainer.explain(images, one_hot).numpy()[..., 0])
 
 
-def keras_vis(cls, model, images, targets, expand=True):
-    """Maps of tf-keras-vis, neither scaled to [0, 1] nor, if asked, enlarged."""
+def keras_vis(cls, model, images, targets):
+    """Maps of tf-keras-vis, unscaled: its own, and its small ones enlarged by us."""
     explainer = cls(model, clone=True)
+    small = []
+
+    def recorded(cam):
+        small.append(np.maximum(cam, 0)[0])
+        return small[-1][None]
 
     def run():
-        maps = [
+        return [
             explainer(
                 CategoricalScore([int(target)]),
                 image[None],
                 penultimate_layer=LAYER,
                 seek_penultimate_conv_layer=False,
-                expand_cam=expand,
+                activation_modifier=recorded,
                 normalize_cam=False,
             )[0]
             for image, target in zip(images, targets)
         ]
-        return maps if expand else half_pixel(np.stack(maps))
 
     # It calls `predict` with a progress bar, among our JSON lines.
     with open(os.devnull, "w") as sink, contextlib.redirect_stdout(sink):
-        return timed(run)
+        maps, seconds = timed(run)
+    between_centres = tf.image.resize(np.stack(small)[..., None], images.shape[1:3])
+    return {None: maps, BETWEEN_CENTRES: between_centres.numpy()}, seconds
 
 
-BILINEAR = "its map enlarged between pixel centres"
+BETWEEN_CENTRES = "its map enlarged between pixel centres"
 
 
 def compare_gradcam(model, logits, images, targets):
     ours = {
         s: maps_of(GradCAM(model, score=s), images) for s in ("probability", "logit")
     }
+    maps, own = ours["probability"]
     for change, method in ((None, "bicubic"), ("bilinear for bicubic", "bilinear")):
         theirs, seconds = xplique_gradcam(model, images, targets, method)
-        maps, own = ours["probability"]
         compare("xplique", "GradCAM", maps, theirs, (own, seconds), change=change)
-    for change, expand in ((None, True), (BILINEAR, False)):
-        theirs, seconds = keras_vis(Gradcam, logits, images, targets, expand)
-        maps, own = ours["logit"]
+    maps, own = ours["logit"]
+    results, seconds = keras_vis(Gradcam, logits, images, targets)
+    for change, theirs in results.items():
         compare("tf-keras-vis", "Gradcam", maps, theirs, (own, seconds), change=change)
 
 
@@ -147,14 +148,19 @@ def compare_scorecam(model, logits, images, targets):
     ours, own = maps_of(ScoreCAM(model, layer=LAYER), images)
     plain, _ = maps_of(GradCAM(model, layer=LAYER), images)
     compare("itself", "ScoreCAM beside GradCAM", ours, plain, (own, 0))
-    once = "model without softmax, so that it takes one alone"
-    for change, network, expand in (
-        (None, model, True),
-        (once, logits, True),
-        (f"{once}; {BILINEAR}", logits, False),
-    ):
-        theirs, seconds = keras_vis(Scorecam, network, images, targets, expand)
-        compare("tf-keras-vis", "Scorecam", ours, theirs, (own, seconds), change=change)
+    once = "a model of logits, so that it takes one softmax and not two"
+    for network in (model, logits):
+        results, seconds = keras_vis(Scorecam, network, images, targets)
+        for change, theirs in results.items():
+            changes = [once] * (network is logits) + [change] * (change is not None)
+            compare(
+                "tf-keras-vis",
+                "Scorecam",
+                ours,
+                theirs,
+                (own, seconds),
+                change="; ".join(changes) or None,
+            )
 
 
 # -- RISE -----------------------------------------------------------------------------
