@@ -1,0 +1,128 @@
+"""Every experiment in small: networks of two layers, photos of 48×48 pixels."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.evaluation.networks import classifier, photos
+from tf_superpixel_saliency.evaluation.maps import Network
+from tf_superpixel_saliency.paper import experiment, one_image, roar
+from tf_superpixel_saliency.paper.cifar10 import LabelledImages
+from tf_superpixel_saliency.paper.experiment import MissingData, Photos, Setting
+from tf_superpixel_saliency.paper.networks import Networks
+from tf_superpixel_saliency.paper.registry import EXPERIMENTS
+
+PHOTO_SIZE, SMALL = (56, 56, 3), (16, 16, 3)
+NUM_TRAINING, NUM_TEST = 60, 12
+# Needs larger groups than these images have, or takes longer than a test may.
+LEFT_OUT = {"table-1-factorial"}
+
+
+def labelled_images():
+    labels = np.arange(NUM_TRAINING + NUM_TEST, dtype=np.int32) % 4
+    images = photos(len(labels), SMALL).astype(np.uint8)
+    split = NUM_TRAINING
+    return LabelledImages(
+        images[:split],
+        labels[:split],
+        images[split:],
+        labels[split:],
+        ("a", "b", "c", "d"),
+    )
+
+
+def trained_networks():
+    halves = {"a": np.arange(0, 60, 2), "b": np.arange(1, 60, 2)}
+    indices, seeds = {}, {}
+    for half, seen in halves.items():
+        for ending, seed in (("", 1), ("_other_init", 2)):
+            indices[f"split_{half}{ending}"] = seen
+            seeds[f"split_{half}{ending}"] = seed + 2 * (half == "b") * (not ending)
+    for fold in range(5):
+        indices[f"fold_{fold}"] = np.setdiff1d(np.arange(60), np.arange(fold, 60, 5))
+        seeds[f"fold_{fold}"] = 10 + fold
+    models = {n: classifier(seeds[n], size=SMALL) for n in indices}
+    accuracies = dict.fromkeys(indices, 0.5)
+    return Networks(models, indices, accuracies, seeds)
+
+
+@pytest.fixture(scope="module")
+def setting(tmp_path_factory):
+    images = photos(10, PHOTO_SIZE)
+    names = tuple(f"{number % 4}_photo.jpg" for number in range(10))
+    made = Setting(
+        tmp_path_factory.mktemp("reproduction"),
+        lambda count: Photos(names[:count], images[:count]),
+        num_images=8,
+        num_samples=2,
+        num_steps=2,
+        pixels_per_step=1600,
+        command="superpixel-saliency reproduce",
+        quiet=True,
+    )
+    made.__dict__["data"] = labelled_images()
+    made.__dict__["trained"] = trained_networks()
+    made.networks_path = "networks"
+    made.__dict__["photo_networks"] = tuple(
+        Network(f"net{seed}", classifier(seed, size=PHOTO_SIZE), seed)
+        for seed in range(3)
+    )
+    return made
+
+
+@pytest.fixture(autouse=True)
+def small_amounts(monkeypatch):
+    monkeypatch.setattr(one_image, "NUM_PAIRS", 2)
+    monkeypatch.setattr(one_image, "NUM_TRAINING", 20)
+    monkeypatch.setattr(one_image, "EPOCHS", 1)
+    monkeypatch.setattr(one_image, "WIDTH", 0.05)
+    monkeypatch.setattr(roar, "EPOCHS", 1)
+    monkeypatch.setattr(roar, "NUM_SEEDS", 1)
+    monkeypatch.setattr(roar, "WIDTH", 0.05)
+    monkeypatch.setattr(roar, "FRACTIONS", (0.5,))
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - LEFT_OUT))
+def test_makes_its_table_and_goes_on_from_its_parts(name, setting, monkeypatch):
+    EXPERIMENTS[name].run(setting)
+    path = setting.output / f"{name}.json"
+    first = json.loads(path.read_text("utf-8"))
+    assert first["rows"] and first["made_by"]["command"]
+    assert (setting.output / f"{name}.md").is_file()
+    assert (setting.output / f"{name}.csv").is_file()
+    picture = setting.output / f"{name}.png"
+    assert not picture.exists() or picture.stat().st_size > 5000
+    if name in ("cost", "robustness"):
+        return  # measured anew each time
+    made = sorted(setting.output.glob("parts/**/*.*"))
+
+    def refuse(*arguments, **keywords):
+        raise AssertionError("a finished part was written again")
+
+    monkeypatch.setattr(experiment.PartStore, "sub", refuse)
+    monkeypatch.setattr(np, "savez", refuse)
+    EXPERIMENTS[name].run(setting)
+    assert json.loads(path.read_text("utf-8"))["rows"] == first["rows"]
+    assert sorted(setting.output.glob("parts/**/*.*")) == made
+
+
+def test_what_is_missing_is_named(tmp_path):
+    empty = Setting(tmp_path, quiet=True)
+    for name, flag in (
+        ("figure-1", "--photos"),
+        ("figure-2-cifar10", "--data"),
+        ("figure-2-mege", "--networks"),
+    ):
+        with pytest.raises(MissingData, match=flag):
+            EXPERIMENTS[name].run(empty)
+
+
+def test_more_images_add_to_the_parts(setting, tmp_path):
+    fewer = Setting(tmp_path, setting.read_photos, num_images=8, quiet=True)
+    fewer.__dict__["photo_networks"] = setting.photo_networks
+    EXPERIMENTS["figure-1"].run(fewer)
+    made = set(tmp_path.glob("parts/**/*.npz"))
+    fewer.num_images = 10
+    EXPERIMENTS["independence"].run(fewer)
+    assert made < set(tmp_path.glob("parts/**/*.npz"))
