@@ -22,7 +22,7 @@ EXPLAINERS = {
     ),
     "rise": lambda m, **kwargs: RISE(
         m, Brightness(), num_masks=7, grid=3, probability=0.4, fill=5.0, seed=11,
-        **kwargs,
+        normalization="expected", **kwargs,
     ),
 }  # fmt: skip
 TARGETS = np.array([4, -1, 0, 1, 2], "int32")

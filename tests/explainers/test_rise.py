@@ -32,21 +32,24 @@ def twin_masks(count, size, grid, probability, seed):
     return np.stack(masks)
 
 
+@pytest.mark.parametrize("normalization", ["observed", "expected"])
 @pytest.mark.parametrize(
     ("grid", "probability", "fill"),
-    [(3, 0.5, 0.0), (4, 0.3, 127.5), (2, 0.8, (10.0, 100.0, 200.0))],
+    [(3, 0.5, 0.0), (4, 0.3, (10.0, 100.0, 200.0))],
 )
-def test_equals_the_twin(model, grid, probability, fill):
+def test_equals_the_twin(model, grid, probability, fill, normalization):
     settings = {"grid": grid, "probability": probability, "seed": 3}
-    out = RISE(model, num_masks=13, fill=fill, **settings)(photos(), TARGETS)
+    rise = RISE(model, num_masks=13, fill=fill, normalization=normalization, **settings)
+    out = rise(photos(), TARGETS)
     masks = twin_masks(13, SIZE[:2], **settings)
     network = twin(model)
 
     def score_of(target):
         return lambda shown: network.score(shown[None], [target])[0]
 
+    expected_sum = probability if normalization == "expected" else None
     expected = [
-        reference.rise(image, masks, score_of(target), probability, fill)
+        reference.rise(image, masks, score_of(target), fill, expected_sum)
         for image, target in zip(photos(), TARGETS)
     ]
     assert out["maps"].shape == (3, *SIZE[:2], 1) and out["maps"].dtype == tf.float32
@@ -76,17 +79,19 @@ def exact_linear_map(contribution, grid, probability):
     return (second @ contribution.ravel() / probability).reshape(size)
 
 
-def test_of_a_linear_model_it_is_the_weights_seen_through_the_masks():
+@pytest.mark.parametrize("normalization", ["observed", "expected"])
+def test_of_a_linear_model_it_is_the_weights_seen_through_the_masks(normalization):
     weights = np.random.default_rng(0).standard_normal((6, 5, 1, 2))
     images = np.random.default_rng(1).standard_normal((1, 6, 5, 1)).astype("float32")
     contribution = (weights[..., 1] * images[0])[..., 0]
     expected = exact_linear_map(contribution, 3, 0.5)
     maps = [
         RISE(
-            linear_model(weights), num_masks=count, grid=3, score="logit",
+            linear_model(weights), num_masks=20000, grid=3, score="logit",
             model_output="logit", chunk_size=2000, seed=seed,
+            normalization=normalization,
         )(images, targets=1)["maps"][0, ..., 0].numpy()
-        for count, seed in [(20000, 0), (20000, 1), (20000, 2)]
+        for seed in (0, 1, 2)
     ]  # fmt: skip
     # The three differ by their Monte Carlo error, and their mean from the truth by
     # less than it.
@@ -118,24 +123,34 @@ def test_keeping_all_gives_the_score_everywhere(model):
     np.testing.assert_allclose(out["maps"], expected, rtol=1e-5)
 
 
-def test_a_constant_score_gives_the_mean_mask():
+def test_a_constant_score_gives_a_constant_map_or_the_mean_mask():
     def constant(images):
         return tf.ones_like(images[:, 0, 0])
 
-    out = RISE(constant, num_masks=11, grid=3, score="logit", model_output="logit")(
-        photos(1), targets=0
-    )
+    settings = {"num_masks": 11, "grid": 3, "score": "logit", "model_output": "logit"}
+    out = RISE(constant, **settings)(photos(1), targets=0)
+    np.testing.assert_allclose(out["maps"], np.ones_like(out["maps"]), rtol=1e-6)
+    out = RISE(constant, normalization="expected", **settings)(photos(1), targets=0)
     masks = twin_masks(11, SIZE[:2], 3, 0.5, 0)
-    np.testing.assert_allclose(
-        out["maps"][0, ..., 0], masks.mean(axis=0) / 0.5, rtol=1e-4
-    )
+    found = out["maps"][0, ..., 0]
+    np.testing.assert_allclose(found, masks.mean(axis=0) / 0.5, rtol=1e-4)
+
+
+def test_a_pixel_that_no_mask_shows_is_0(model):
+    # One mask, most cells hidden.
+    out = RISE(model, num_masks=1, grid=4, probability=0.2)(photos(1), targets=0)
+    (mask,) = twin_masks(1, SIZE[:2], 4, 0.2, 0)
+    assert (mask == 0).any() and (mask > 0).any()
+    found = out["maps"][0, ..., 0].numpy()
+    np.testing.assert_array_equal(found > 0, mask > 0)
+    np.testing.assert_allclose(found[mask > 0], found.max(), rtol=1e-4)
 
 
 def test_more_masks_go_on_and_another_seed_is_other_masks(model):
     maps = {
-        (seed, count): RISE(model, num_masks=count, grid=3, seed=seed)(photos(1), 0)[
-            "maps"
-        ][0, ..., 0].numpy()
+        (seed, count): RISE(
+            model, num_masks=count, grid=3, seed=seed, normalization="expected"
+        )(photos(1), 0)["maps"][0, ..., 0].numpy()
         for seed, count in [(3, 5), (4, 5), (3, 6)]
     }
     assert relative_error(maps[4, 5][None], maps[3, 5][None])[0] > 0.05
@@ -178,6 +193,7 @@ def test_masks_that_fill_a_chunk_are_left_out():
         ("grid", 2.5),
         ("probability", 0.0),
         ("probability", 1.1),
+        ("normalization", "none"),
         ("fill", "blur"),
         ("seed", -1),
         ("seed", 2**31),

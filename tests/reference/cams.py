@@ -96,11 +96,14 @@ def smooth_mask(bits, size, grid, probability):
     return large[shift[0] : shift[0] + size[0], shift[1] : shift[1] + size[1]]
 
 
-def rise(image, masks, score, probability, fill=0.0):
-    """Σ score(masked image)·mask over the masks, over their number and probability."""
+def rise(image, masks, score, fill=0.0, probability=None):
+    """Σ score(masked image)·mask over Σ mask, or over the masks' expected sum."""
     image = np.float64(image)
     blank = np.zeros_like(image) + np.asarray(fill)
-    total = np.zeros(image.shape[:2])
+    total, seen = np.zeros(image.shape[:2]), np.zeros(image.shape[:2])
     for mask in masks:
         total += score(blank + mask[..., None] * (image - blank)) * mask
-    return total / (len(masks) * probability)
+        seen += mask
+    if probability is not None:
+        return total / (len(masks) * probability)
+    return np.where(seen > 0, total / np.where(seen > 0, seen, 1), 0)
