@@ -42,9 +42,10 @@ def explainer(model, superpixels=None, **kwargs):
 
 
 @pytest.mark.parametrize("algorithm", ["full", "fast"])
-@pytest.mark.parametrize("min_pixels", [1, 5])
-def test_it_equals_the_twin(model, algorithm, min_pixels):
-    images, settings = photos(2), {"algorithm": algorithm, "min_pixels": min_pixels}
+@pytest.mark.parametrize(("min_pixels", "dilation"), [(1, 0), (5, 0), (3, 1)])
+def test_it_equals_the_twin(model, algorithm, min_pixels, dilation):
+    settings = {"min_pixels": min_pixels, "dilation": dilation, "algorithm": algorithm}
+    images = photos(2)
     out = explainer(model, **settings)(images, TARGETS)
     for index, (image, target) in enumerate(zip(images, TARGETS)):
         values = reference.attribution(twin(model), image, target, STEPS)
@@ -169,7 +170,9 @@ class TestItDependsOnTheImageAlone:
         self.check(as_arrays(xrai(photos(5))), expected)
 
 
-def test_the_default_regions_are_the_originals():
+def test_the_default_regions_are_the_originals(model):
+    assert XRAI(model).dilation == 5
+    assert XRAI(model, tss.SLIC()).dilation == 0
     layers = default_regions().layers
     assert [layer.scale for layer in layers] == [25, 50, 75, 125, 250, 600]
     assert {(layer.sigma, layer.min_size) for layer in layers} == {(0.8, 150)}
@@ -195,7 +198,7 @@ def test_bad_pixels_have_their_status(model):
 
 
 def test_saving(model, tmp_path):
-    xrai = explainer(model, algorithm="fast", min_pixels=4, chunk_size=3)
+    xrai = explainer(model, algorithm="fast", min_pixels=4, dilation=1)
     expected = xrai(photos(2))["maps"]
     xrai.save(tmp_path / "xrai.keras")
     loaded = keras.models.load_model(tmp_path / "xrai.keras")
@@ -220,7 +223,7 @@ def test_export(model, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("num_steps", 0), ("algorithm", "slow"), ("min_pixels", 0), ("chunk_size", 0)],
+    [("num_steps", 0), ("algorithm", "slow"), ("min_pixels", 0), ("dilation", -1)],
 )
 def test_arguments_out_of_range_are_named(model, name, value):
     with pytest.raises(ValueError, match=name):

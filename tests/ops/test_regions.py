@@ -1,18 +1,27 @@
+import contextlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.reference import groups
 from tests.reference import xrai as reference
+from tf_superpixel_saliency.ops.compilation import portable_graph
 from tf_superpixel_saliency.ops.regions import rank_regions
 
 SIZE = (13, 10)
 
 
-def rank(values, partitions, min_pixels=1, algorithm="full", xla=False):
+def rank(values, partitions, min_pixels=1, algorithm="full", dilation=0, xla=False):
+    settings = {"min_pixels": min_pixels, "dilation": dilation, "algorithm": algorithm}
     function = tf.function(
-        lambda v, p: rank_regions(v, p, min_pixels, algorithm), jit_compile=xla
+        lambda v, p: rank_regions(v, p, **settings), jit_compile=xla, autograph=False
     )
+    with contextlib.nullcontext() if xla else portable_graph():  # in either way
+        function = function.get_concrete_function(
+            tf.TensorSpec(np.shape(values)),
+            tf.TensorSpec(np.shape(partitions), "int32"),
+        )
     gains, pieces = function(
         tf.constant(values, tf.float32), tf.constant(partitions, tf.int32)
     )
@@ -39,10 +48,34 @@ VALUES = np.random.default_rng(5).standard_normal(SIZE).astype("float32")
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_it_equals_the_twin(count, min_pixels, algorithm, xla):
     regions = partitions(count)
-    gains, pieces = rank(VALUES, regions, min_pixels, algorithm, xla)
+    gains, pieces = rank(VALUES, regions, min_pixels, algorithm, xla=xla)
     expected, order = reference.rank(VALUES, regions, min_pixels, algorithm)
     np.testing.assert_allclose(gains, expected, rtol=1e-6, atol=1e-7)
     np.testing.assert_array_equal(pieces, groups.number(order[None])[0])
+
+
+@pytest.mark.parametrize("algorithm", ["full", "fast"])
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("count", [1, 2])
+def test_dilated_regions_equal_the_twins(count, dilation, algorithm, xla):
+    # Rectangles of 4×5 pixels and more: a disk touches four at most.
+    rows, columns = np.indices(SIZE)
+    regions = [rows // (4 + i) * 5 + columns // (5 + 2 * i) for i in range(count)]
+    regions = groups.number(np.stack(regions))
+    gains, pieces = rank(VALUES, regions, 2, algorithm, dilation, xla)
+    expected, order = reference.rank(VALUES, regions, 2, algorithm, dilation)
+    np.testing.assert_allclose(gains, expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_array_equal(pieces, groups.number(order[None])[0])
+
+
+def test_of_many_regions_the_nearest_are_dilated_to_a_pixel():
+    # Of 25 pixels of their own, within 2 pixels of the middle are 13; it belongs to
+    # eight: itself, its four neighbours, and the first three at a distance of √2.
+    values = np.arange(25.0).reshape(5, 5)
+    gains, pieces = rank(values, np.arange(25).reshape(1, 5, 5), dilation=2)
+    assert np.isfinite(gains).all()
+    np.testing.assert_allclose(gains.sum(), values.sum())
+    assert 1 < pieces.max() + 1 < 25
 
 
 def test_a_case_solved_by_hand():

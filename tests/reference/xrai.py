@@ -1,13 +1,19 @@
 """A slow twin of XRAI: boolean masks, one region at a time, float64."""
 
 import numpy as np
+from scipy import ndimage
 
 from tests.reference import explainers
 
 
-def masks(partitions):
+def masks(partitions, dilation=0):
     """(R, H, W) labels → the regions' masks, by partition and label."""
-    return [one == label for one in partitions for label in np.unique(one)]
+    found = [one == label for one in partitions for label in np.unique(one)]
+    if not dilation:
+        return found
+    rows, columns = np.indices((2 * dilation + 1,) * 2) - dilation
+    disk = rows**2 + columns**2 <= dilation**2
+    return [ndimage.binary_dilation(mask, disk) for mask in found]
 
 
 def cover(values, regions, min_pixels, algorithm="full"):
@@ -31,10 +37,10 @@ def cover(values, regions, min_pixels, algorithm="full"):
     return trace
 
 
-def rank(values, partitions, min_pixels, algorithm="full"):
+def rank(values, partitions, min_pixels, algorithm="full", dilation=0):
     """Gains (H, W), and the numbers (H, W) of the pieces in the order of adding."""
     gains, pieces = np.zeros(values.shape), np.zeros(values.shape, int)
-    trace = cover(values, masks(partitions), min_pixels, algorithm)
+    trace = cover(values, masks(partitions, dilation), min_pixels, algorithm)
     for number, (added, gain) in enumerate(trace):
         gains[added], pieces[added] = gain, number
     return gains, pieces

@@ -15,6 +15,7 @@ from tf_superpixel_saliency.superpixels.stack import SuperpixelStack
 
 # Of images in [−1, 1] in the original, where edges are twice those in [0, 1].
 _ORIGINAL_SCALES = (50, 100, 150, 250, 500, 1200)
+_ORIGINAL_DILATION = 5
 
 
 def default_regions() -> SuperpixelStack:
@@ -36,13 +37,12 @@ class XRAI(SampledExplainer):
     image's own lowest and highest value), averaged; the highest over the channels at
     each pixel; then the region with the highest mean is added, and again of what is
     not covered yet, until all is (`ops.regions`). The map is the mean with which each
-    pixel was added, and the same for all channels. With one partition there is nothing
-    to choose: it is the mean in each super-pixel.
+    pixel was added, and the same for all channels. With one partition that is not
+    dilated there is nothing to choose: it is the mean in each super-pixel.
 
     Where it differs from `saliency`: the path is integrated by midpoints (there both
-    ends count in full, 1/n too much); regions are taken as they are (there each is
-    dilated by 5 pixels, so that those of one scale overlap, too); and a region may add
-    a single pixel unless `min_pixels` says more (there 50).
+    ends count in full, 1/n too much); and a region may add a single pixel unless
+    `min_pixels` says more (there 50).
 
     Args:
         model: as in `Explainer`, and so are `score`, `model_output`.
@@ -54,6 +54,10 @@ class XRAI(SampledExplainer):
         algorithm: "full", or "fast": the regions in the order of their whole means.
         min_pixels: regions that would add fewer pixels are not added, and what is left
             at the end has its mean. Keep it well below the super-pixels' size.
+        dilation: radius in pixels of the disk by which each region is dilated, so that
+            it holds the edges around it; those of one scale then overlap, too. None for
+            the original's 5 with its regions, and 0 with `superpixels` of one's own,
+            which then are the pieces of the map.
         chunk_size: points that go through the network at once, over the batch (but at
             least one of each image).
 
@@ -72,11 +76,14 @@ class XRAI(SampledExplainer):
         num_steps=50,
         algorithm="full",
         min_pixels=1,
+        dilation=None,
         chunk_size=32,
         score="probability",
         model_output="auto",
         **kwargs,
     ):
+        if dilation is None:
+            dilation = _ORIGINAL_DILATION if superpixels is None else 0
         if superpixels is None:
             superpixels = default_regions()
         elif isinstance(superpixels, (list, tuple)):
@@ -95,6 +102,7 @@ class XRAI(SampledExplainer):
         self.num_steps = int(num_steps)
         self.algorithm = checks.checked_choice("algorithm", algorithm, ALGORITHMS)
         self.min_pixels = checks.checked_count("min_pixels", min_pixels)
+        self.dilation = checks.checked_count("dilation", dilation, 0)
 
     def attribute(self, images, targets, segments):
         """IntegratedGradients from two baselines, its maximum over the channels."""
@@ -130,8 +138,13 @@ class XRAI(SampledExplainer):
         finite = checks.all_finite(out["maps"])
         values = tf.where(finite[:, None, None], out["maps"][..., 0], 0.0)
         size = values.shape[1:]
+        settings = {
+            "min_pixels": self.min_pixels,
+            "dilation": self.dilation,
+            "algorithm": self.algorithm,
+        }
         maps, pieces = tf.map_fn(
-            lambda one: rank_regions(*one, self.min_pixels, self.algorithm),
+            lambda one: rank_regions(*one, **settings),
             (values, out["segments"]),
             fn_output_signature=(
                 tf.TensorSpec(size, tf.float32),
@@ -187,4 +200,5 @@ class XRAI(SampledExplainer):
             "num_steps": self.num_steps,
             "algorithm": self.algorithm,
             "min_pixels": self.min_pixels,
+            "dilation": self.dilation,
         }
