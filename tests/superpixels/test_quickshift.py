@@ -319,3 +319,17 @@ def test_densities_of_a_window_wider_than_a_block():
         tf.zeros([1, 60, 60], tf.float64), tf.zeros([60, 60], tf.float64), 5.5, 17
     )
     np.testing.assert_allclose(found, row[:, None] * row, rtol=1e-11)
+
+
+@pytest.mark.parametrize("settings", SETTINGS[:3])
+def test_one_image_in_two_bands(settings):
+    # Large enough to be split if it comes alone, and an odd number of rows.
+    photos = np.stack([data.chelsea()[60:175, 110:190], data.coffee()[:115, 250:330]])
+    layer = Quickshift(**settings)
+    together = layer(photos).numpy()
+    unknown = tf.TensorSpec([None, 115, 80, 3], tf.uint8)
+    batches = tf.function(lambda images: layer(images), input_signature=[unknown])
+    for photo, expected in zip(photos, together):
+        np.testing.assert_array_equal(layer(photo[None])[0], expected)
+        np.testing.assert_array_equal(batches(photo[None])[0], expected)
+    np.testing.assert_array_equal(batches(photos), together)

@@ -47,8 +47,8 @@ def quickshift_parents(planes, noise, kernel_size, max_dist, first=0, rows=None)
         noise: (H, W) float64, added to the densities to break ties.
         kernel_size: width of the Gaussian, in pixels and in colour units.
         max_dist: the longest link.
-        first, rows: which rows to link, Python integers; None for all of them.
-            Only the `halo` rows before and after make a difference.
+        first, rows: which rows to link, Python integers of a size that is known;
+            None for all. Only the `halo` rows before and after make a difference.
 
     Returns:
         (rows, W) int32: position in raster order of every pixel's parent in the
@@ -143,15 +143,16 @@ def nearest_denser(planes, density, max_dist, reach, first=0, rows=None):
         density: (H, W) float64.
         max_dist: the longest link.
         reach: rows and columns to each side to look in.
-        first, rows: which rows to link, Python integers; None for all.
+        first, rows: which rows to link, Python integers of a size that is known;
+            None for all.
 
     Returns:
         (rows, W) int32: that pixel's position in raster order.
     """
     shape = tf.shape(density)
-    width = shape[1]
     if rows is not None:
-        shape = tf.stack([rows, width])
+        shape = tf.constant([rows, density.shape[1]])
+    width = shape[1]
     padded = _pad(planes, reach, _OUTSIDE)
     padded_density = _pad(density[None], reach, -math.inf)
     own = _rows(padded, first, reach, shape)

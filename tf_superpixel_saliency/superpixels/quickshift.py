@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import typing
 
 import keras
 import numpy as np
@@ -17,6 +18,8 @@ from tf_superpixel_saliency.superpixels.base import SuperpixelLayer
 _NOISE_SCALE = 0.00001
 # Images worked on at a time; each is split over the cores besides.
 _PARALLEL_IMAGES = 2
+# One image alone is split if it has so many times the rows that either band adds.
+_LEAST_HALOS = 6
 
 
 @keras.saving.register_keras_serializable(package="tf_superpixel_saliency")
@@ -179,13 +182,24 @@ class Quickshift(SuperpixelLayer):
 
 def _segment_batch(images, noise, **settings):
     """Segments, (N, H, W) int32, of images that are segmented one by one."""
-    one = functools.partial(_segment_image, **settings)
-    return tf.map_fn(
-        lambda image: one(image, noise),
-        images,
-        fn_output_signature=tf.TensorSpec(images.shape[1:3], tf.int32),
-        parallel_iterations=_PARALLEL_IMAGES,
-    )
+
+    def several():
+        return tf.map_fn(
+            lambda image: _number(_link(image, noise, **settings)),
+            images,
+            fn_output_signature=tf.TensorSpec(images.shape[1:3], tf.int32),
+            parallel_iterations=_PARALLEL_IMAGES,
+        )
+
+    def single():
+        return _segment_in_bands(images[0], noise, bands, settings)[None]
+
+    bands = _bands(images.shape[1], settings)
+    if bands is None or (images.shape[0] or 1) > 1:
+        return several()
+    if images.shape[0] == 1:
+        return single()
+    return tf.cond(tf.equal(tf.shape(images)[0], 1), single, several)
 
 
 @functools.partial(tf.function, autograph=False, reduce_retracing=True)
@@ -194,8 +208,43 @@ def _segment_batch_in_graph(images, noise, portable, **settings):
     return _segment_batch(images, noise, **settings)
 
 
+class _Band(typing.NamedTuple):
+    """Rows to link, `rows` from `first` on of those cut from the image at `top`."""
+
+    top: int
+    bottom: int
+    first: int
+    rows: int
+
+
+def _bands(height, settings):
+    """The image in two, for as many cores, or None where that isn't worth it."""
+    kernel_size, max_dist = settings["kernel_size"], settings["max_dist"]
+    halo = _quickshift_tree.halo(kernel_size, max_dist)
+    # Smoothing would need a wider overlap, and a graph without XLA is slow anyway.
+    whole = height is None or settings["sigma"] or compilation.is_portable()
+    if whole or height < _LEAST_HALOS * halo:
+        return None
+    middle = height // 2
+    return [
+        _Band(0, middle + halo, 0, middle),
+        _Band(middle - halo, height, halo, height - middle),
+    ]
+
+
+def _segment_in_bands(image, noise, bands, settings):
+    """(H, W, C) in `value_range` and noise (H, W) → segments (H, W) int32."""
+    # Each is an XLA cluster of its own, which the executor runs side by side.
+    parents = []
+    for top, bottom, first, rows in bands:
+        cut = image[top:bottom], noise[top:bottom]
+        size = bottom - top, image.shape[1]
+        parents.append(_link(*cut, size=size, first=first, rows=rows, **settings))
+    return _number(*parents, tops=tuple(band.top for band in bands))
+
+
 @compilation.compiled
-def _segment_image(
+def _link(
     image,
     noise,
     *,
@@ -207,10 +256,14 @@ def _segment_image(
     max_dist,
     sigma,
     single,
+    size=(None, None),
+    first=0,
+    rows=None,
 ):
-    """(H, W, C) in `value_range` and noise (H, W) → segments (H, W) int32."""
+    """Every pixel's parent, as of `quickshift_parents`."""
     # A trace may serve several sizes, but not several numbers of channels.
-    image = tf.ensure_shape(image, [None, None, channels])
+    image = tf.ensure_shape(image, [*size, channels])
+    noise = tf.ensure_shape(noise, size)
     low, high = value_range
     planes = tf.transpose(tf.cast(image, tf.float64), [2, 0, 1])
     planes = (planes - low) / (high - low)
@@ -220,7 +273,18 @@ def _segment_image(
         planes = filters.gaussian_filter(planes[..., None], sigma)[..., 0]
     planes = tf.cast(planes, tf.float32 if single else tf.float64)
     planes *= tf.constant(ratio, planes.dtype)
-    parents = _quickshift_tree.quickshift_parents(planes, noise, kernel_size, max_dist)
+    return _quickshift_tree.quickshift_parents(
+        planes, noise, kernel_size, max_dist, first, rows
+    )
+
+
+@compilation.compiled
+def _number(*parents, tops=(0,)):
+    """Segments from the parents in bands, counted from the row `top` of each."""
+    width = tf.shape(parents[0])[1]
+    parents = tf.concat(
+        [band + top * width for band, top in zip(parents, tops)], axis=0
+    )
     roots = trees.find_roots(tf.reshape(parents, [-1]))
     return groups.relabel(tf.reshape(roots, [1, *tf.unstack(tf.shape(parents))]))[0]
 
