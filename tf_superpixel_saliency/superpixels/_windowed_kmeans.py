@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing
 
+import numpy as np
 import tensorflow as tf
 
 # Centres that a cell tries in one pass over the pixels.
@@ -225,75 +226,103 @@ class WindowedKMeans:
         place = tf.cumsum(tf.cast(reach, tf.int32), axis=0, exclusive=True)
         return tf.where(reach, place, -1)
 
-    def _lists(self, centres, alive):
-        """How many centres the busiest cell tries, and the n-th of every cell.
-
-        Returns:
-            The number, and a function of n that gives (cells,) int32, −1 for none.
-        """
-        cells = _length(self.corners[0])
-        everyone = tf.range(_length(centres))[:, None]
-
-        def lists(numbers, places):
-            """The numbers moved to their places: (n, cells), negative for none."""
-            count = _length(places)
-            slots = tf.where(
-                places >= 0, places * cells + tf.range(cells), count * cells
-            )
-            numbers = tf.broadcast_to(numbers, tf.shape(places))
-            moved = tf.math.unsorted_segment_max(numbers, slots, count * cells + 1)
-            return tf.reshape(moved[:-1], [count, cells])
-
-        def row(values, n):
-            # Past the end there is nothing, not the last once more.
-            last = _length(values) - 1
-            return tf.where(n <= last, values[tf.minimum(n, last)], -1)
-
-        if self.near is None:
-            places = self._places(everyone, centres, alive)
-            listed = lists(everyone, places)
-            return tf.reduce_max(places) + 1, lambda n: row(listed, n)
-        places = self._places(self.near, centres, alive)
-        listed = lists(self.near, places)
-        is_near = self._is_near(centres, alive)
-
-        # The long lists are made anew for each n: they should hardly ever be needed.
-        def from_all():
-            return self._places(everyone, centres, alive)
-
-        most = tf.cond(
-            is_near,
-            lambda: tf.reduce_max(places),
-            lambda: tf.reduce_max(from_all()),
-        )
-        return most + 1, lambda n: tf.cond(
-            is_near,
-            lambda: row(listed, n),
-            lambda: row(lists(everyone, from_all()), n),
-        )
+    def _listed(self, numbers, places):
+        """The n-th centre of every cell, at place n: (n, cells), negative for none."""
+        cells, count = _length(self.corners[0]), _length(places)
+        slots = tf.where(places >= 0, places * cells + tf.range(cells), count * cells)
+        numbers = tf.broadcast_to(numbers, tf.shape(places))
+        moved = tf.math.unsorted_segment_max(numbers, slots, count * cells + 1)
+        return tf.reshape(moved[:-1], [count, cells])
 
     def _assign(self, labels, centres, alive, spread, slic_zero, ignore_color):
         """Give every pixel the nearest of the centres that see it."""
-        most, centre_at = self._lists(centres, alive)
+        table = self._table(centres, spread, slic_zero)
+        everyone = tf.range(_length(centres))[:, None]
 
-        def one_pass(start, best):
-            for n in range(_CENTRES_A_PASS):
-                keys = self._keys(
-                    centre_at(start + n), centres, spread, slic_zero, ignore_color
-                )
-                best = tf.minimum(best, keys)
-            return start + _CENTRES_A_PASS, best
+        def among(numbers):
+            places = self._places(numbers, centres, alive)
+            listed = self._listed(numbers, places)
+            most = tf.reduce_max(places) + 1
+            return self._nearest(labels, most, lambda: listed, table, ignore_color)
 
-        _, best = tf.while_loop(
-            lambda start, _: start < most,
-            one_pass,
-            (tf.constant(0), tf.fill(tf.shape(labels), _FAR)),
-            parallel_iterations=1,
-        )
+        # Long lists are made anew for each pass: they should hardly ever be needed.
+        def among_all():
+            def listed():
+                return self._listed(everyone, self._places(everyone, centres, alive))
+
+            most = tf.reduce_max(self._places(everyone, centres, alive)) + 1
+            return self._nearest(labels, most, listed, table, ignore_color)
+
+        if self.near is None:
+            best = among(everyone)
+        else:
+            # A loop for each: choosing the list inside of one would copy it every time.
+            is_near = self._is_near(centres, alive)
+            best = tf.cond(is_near, lambda: among(self.near), among_all)
         found = tf.cast(tf.bitwise.bitwise_and(best, self.id_mask), tf.int32)
         return tf.where(self.inside & tf.not_equal(best, _FAR), found, labels)
 
-    def _keys(self, number, centres, spread, slic_zero, ignore_color):
+    def _nearest(self, labels, most, listed, table, ignore_color):
+        """The least key of every pixel, (pixels of a cell, cells) int64."""
+
+        # What a pass compares with is made in the pass before. XLA would otherwise read
+        # the table in the loop over the pixels, where each read is one of a column.
+        def prepare(start):
+            lists = listed()
+            places = start + tf.range(_CENTRES_A_PASS)
+            last = _length(lists) - 1
+            # Past the end there is nothing, not the last once more.
+            numbers = tf.gather(lists, tf.minimum(places, last))
+            numbers = tf.where((places <= last)[:, None], numbers, -1)
+            return numbers, self._rows(numbers, table)
+
+        def one_pass(start, best, numbers, rows):
+            for n in range(_CENTRES_A_PASS):
+                row = rows[:, n, : _length(self.corners[0])]
+                keys = self._keys(numbers[n], row, ignore_color)
+                best = tf.minimum(best, keys)
+            start += _CENTRES_A_PASS
+            return start, best, *prepare(start)
+
+        start = tf.constant(0)
+        _, best, *_ = tf.while_loop(
+            lambda start, *_: start < most,
+            one_pass,
+            (start, tf.fill(tf.shape(labels), _FAR), *prepare(start)),
+            parallel_iterations=1,
+        )
+        return best
+
+    def _table(self, centres, spread, slic_zero):
+        """What keys need of each centre: (p, features).
+
+        Row, column, both cut to whole numbers, colours, and SLICO's weight of colour.
+        """
+        features = [centres[:, :2], tf.floor(centres[:, :2]), centres[:, 2:]]
+        if slic_zero:
+            # Negative, because what is in the table is taken away from zero.
+            features.append(-(self.color_unit**2) / spread[:, None])
+        return tf.concat(features, axis=1)
+
+    def _rows(self, numbers, table):
+        """The table's entries seen from the cells' corners: (features, n, cells + …).
+
+        Infinite for no centre. There are some more columns than cells.
+
+        Args:
+            numbers: (n, cells) int32, −1 for none.
+        """
+        entries = tf.transpose(tf.gather(table, tf.maximum(numbers, 0)), [2, 0, 1])
+        corners = tf.stack(self.corners * 2)
+        rest = tf.zeros([table.shape[1] - 4, tf.shape(corners)[1]], tf.float64)
+        entries = tf.concat([corners, rest], axis=0)[:, None] - entries
+        entries = tf.where(numbers >= 0, entries, np.inf)
+        # Rows of 2^n bytes would all want the same few lines of the cache.
+        cells = tf.shape(numbers)[1]
+        lines = tf.bitwise.bitwise_or((cells + 7) // 8, 1)
+        return tf.pad(entries, [[0, 0], [0, 0], [0, 8 * lines - cells]])
+
+    def _keys(self, number, rows, ignore_color):
         """The distance of every pixel to its cell's centre, as sortable integers.
 
         The low bits of the distance give way to the centre's number, so that the
@@ -301,32 +330,29 @@ class WindowedKMeans:
 
         Args:
             number: (cells,) int32, −1 for none.
+            rows: (features, cells), as of `_rows`.
         """
-        exists = number >= 0
-        number = tf.maximum(number, 0)
-        centre = tf.gather(centres, number)
-        seen = exists[None]
         distance = tf.constant(0.0, tf.float64)
+        seen = tf.constant(True)
         for axis in range(2):
-            position = centre[:, axis]
-            difference = self.offsets[axis] + (self.corners[axis] - position)[None]
-            middle = (self.corners[axis] - tf.floor(position))[None]
-            seen &= tf.abs(self.offsets[axis] + middle) <= self.window[axis]
+            difference = self.offsets[axis] + rows[axis][None]
+            middle = self.offsets[axis] + rows[2 + axis][None]
+            seen &= tf.abs(middle) <= self.window[axis]
             distance += self.weights[axis] * difference * difference
         if not ignore_color:
             color = tf.constant(0.0, tf.float64)
             for channel in range(self.channels):
-                difference = self.colors[channel] - centre[:, 2 + channel][None]
+                difference = self.colors[channel] + rows[4 + channel][None]
                 color += difference * difference
-            if slic_zero:
-                color *= (self.color_unit**2 / tf.gather(spread, number))[None]
+            if rows.shape[0] > 4 + self.channels:
+                color *= rows[-1][None]
             distance += color
         # Positive floats sort as their bits do. Rounded, not cut: a distance that is
         # a short binary number then doesn't flip for its last bit.
         bits = tf.bitcast(distance, tf.int64) + self.id_half
         bits = tf.bitwise.bitwise_and(bits, tf.bitwise.invert(self.id_mask))
-        keys = tf.bitwise.bitwise_or(bits, tf.cast(number, tf.int64)[None])
-        return tf.where(seen, keys, _FAR)
+        number = tf.cast(tf.maximum(number, 0), tf.int64)[None]
+        return tf.where(seen, tf.bitwise.bitwise_or(bits, number), _FAR)
 
     def _flat_labels(self, labels, count):
         """Labels to sum by, `count` for pixels that take no part."""
