@@ -54,7 +54,7 @@ def compare(peer, setting, ours, theirs, seconds, **more):
     """Print the rank correlations of maps (N, H, W) and (N, H, W)."""
     values = [
         float(stats.spearmanr(np.ravel(one), np.ravel(other)).statistic)
-        for one, other in zip(np.squeeze(ours), np.squeeze(theirs))
+        for one, other in zip(ours, theirs)
     ]
     line = {
         "benchmark": "compare_cams",
