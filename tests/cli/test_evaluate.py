@@ -100,7 +100,7 @@ def test_a_killed_run_goes_on(album, model_file, tmp_path):
     assert (output / "evaluation.md").is_file()
     for path, written in made.items():
         assert path.stat().st_mtime_ns == written  # not made again
-    assert not list(output.glob("**/*.partial"))
+    assert not list(output.glob("**/.partial-*"))
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_a_part_that_fails_leaves_nothing_behind(tmp_path):
 
 
 def test_a_file_left_half_written_by_a_kill_is_not_read(tmp_path):
-    (tmp_path / ".x.npz.partial").write_bytes(b"PK half")
+    (tmp_path / ".partial-x.npz").write_bytes(b"PK half")
     store = PartStore(tmp_path)
     assert not store.has("x")
     assert store.arrays("x", lambda: {"v": np.ones(2)})["v"].tolist() == [1, 1]

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tf_superpixel_saliency.evaluation.storage import whole_file
 from tf_superpixel_saliency.paper import files
 
 
@@ -13,14 +14,14 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     path.write_text("old")
 
     def write_half():
-        with files.written_whole(path) as partial:
+        with whole_file(path) as partial:
             partial.write_text("ne")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         write_half()
     assert path.read_text() == "old"
-    with files.written_whole(path) as partial:
+    with whole_file(path) as partial:
         partial.write_text("new")
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]

@@ -13,15 +13,35 @@ import numpy as np
 
 
 @contextlib.contextmanager
-def whole_file(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A path to write to, moved to `path` at the end, removed where writing fails."""
-    partial = path.with_name(f".{path.name}.partial")
+def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """A path to write to, moved to `path` at the end, removed where writing fails.
+
+    The bytes are on the disk before the move, and a move within a folder is one step:
+    a reader sees the old file or the new one, never a part, whenever the process or
+    the machine stops.
+
+    Args:
+        path: the file to be there in the end.
+
+    Yields:
+        A path beside it of the same suffix.
+    """
+    path = pathlib.Path(path)
+    partial = path.with_name(f".partial-{path.name}")
     try:
         yield partial
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())
         os.replace(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+    if os.name == "posix":  # the move is an entry of the folder's own
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 class PartStore:

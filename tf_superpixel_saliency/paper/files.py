@@ -9,33 +9,7 @@ import pathlib
 
 import numpy as np
 
-
-@contextlib.contextmanager
-def written_whole(path: str | os.PathLike):
-    """A path to write to, moved to `path` once the block ends without an error.
-
-    The bytes are on the disk before the move, and a move within a folder is one step:
-    a reader sees the old file or the new one, never a part.
-
-    Args:
-        path: the file to be there in the end.
-
-    Yields:
-        A path beside it of the same suffix, which may be there from an earlier kill.
-    """
-    path = pathlib.Path(path)
-    partial = path.with_name(f".partial-{path.name}")
-    yield partial
-    with open(partial, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-    # The move is an entry of the folder, which has a cache of its own.
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+from tf_superpixel_saliency.evaluation.storage import whole_file
 
 
 def write_arrays(path: str | os.PathLike, settings: dict, arrays: list) -> None:
@@ -47,7 +21,7 @@ def write_arrays(path: str | os.PathLike, settings: dict, arrays: list) -> None:
         arrays: NumPy arrays of numbers.
     """
     numbered = {f"array_{i}": array for i, array in enumerate(arrays)}
-    with written_whole(path) as partial, open(partial, "wb") as file:
+    with whole_file(path) as partial, open(partial, "wb") as file:
         np.savez(file, settings=json.dumps(settings), **numbered)
 
 

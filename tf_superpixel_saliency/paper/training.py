@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_superpixel_saliency.evaluation.storage import whole_file
 from tf_superpixel_saliency.ops import checks
 from tf_superpixel_saliency.paper import files
 from tf_superpixel_saliency.paper.augmentation import epoch_batches
@@ -267,8 +268,8 @@ def _write_results(folder, name, model, plan, entry):
     """The model, then the indices, then the line that says both are there."""
     # Without the optimizer, which Keras would save with a compiled model.
     bare = keras.Model(model.inputs, model.outputs, name=model.name)
-    with files.written_whole(folder / f"{name}.keras") as partial:
+    with whole_file(folder / f"{name}.keras") as partial:
         bare.save(partial)
-    with files.written_whole(folder / f"{name}.indices.npy") as partial:
+    with whole_file(folder / f"{name}.indices.npy") as partial:
         np.save(partial, np.asarray(plan.indices, np.int64))
     files.append_line(folder / LOG, entry)
