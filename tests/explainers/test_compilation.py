@@ -99,3 +99,10 @@ class TestWhereXlaIsUsed:
             explainer.compile(jit_compile=True)
         assert explainer.jit_compile is False
         assert explainer(photos(1))["status"].numpy() == 0
+
+
+def test_several_explainers_are_not_taken_for_retracing(caplog):
+    model, images = classifier(), photos(1)
+    for seed in range(7):  # TensorFlow warns from the fifth on
+        tss.SmoothGrad(model, num_samples=1, seed=seed)(images)
+    assert "retracing" not in caplog.text

@@ -1,12 +1,9 @@
-import contextlib
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.reference import groups
 from tests.reference import xrai as reference
-from tf_superpixel_saliency.ops.compilation import portable_graph
 from tf_superpixel_saliency.ops.regions import rank_regions
 
 SIZE = (13, 10)
@@ -17,11 +14,6 @@ def rank(values, partitions, min_pixels=1, algorithm="full", dilation=0, xla=Fal
     function = tf.function(
         lambda v, p: rank_regions(v, p, **settings), jit_compile=xla, autograph=False
     )
-    with contextlib.nullcontext() if xla else portable_graph():  # in either way
-        function = function.get_concrete_function(
-            tf.TensorSpec(np.shape(values)),
-            tf.TensorSpec(np.shape(partitions), "int32"),
-        )
     gains, pieces = function(
         tf.constant(values, tf.float32), tf.constant(partitions, tf.int32)
     )

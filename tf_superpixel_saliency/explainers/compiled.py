@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import warnings
 
@@ -188,13 +189,11 @@ class _DirectCalls:
         if with_segments:
             signature.append(tf.TensorSpec((None, *size[:2]), tf.int32, "segments"))
 
-        # A function of its own: TensorFlow counts the traces of a method for all of
-        # its objects together, and would warn of several explainers as of retracing.
-        def explain(*tensors):
-            return explainer.call(*tensors)
-
         return tf.function(
-            explain,
+            # TensorFlow counts the traces of a method for all of its objects together,
+            # and would warn of several explainers as of retracing; a partial has no
+            # code that others share.
+            functools.partial(explainer.call),
             input_signature=signature,
             jit_compile=True if explainer.jit_compile else None,
             # As under Keras' `predict`; and errors keep their own text.

@@ -11,14 +11,13 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops import compilation, groups
+from tf_superpixel_saliency.ops import groups
 
 ALGORITHMS = ("full", "fast")
 NEAREST = 8
 _BLOCK = 512  # pixels of a region at a time
 
 
-@compilation.compiled
 def rank_regions(
     values: tf.Tensor,
     partitions: tf.Tensor,
@@ -55,7 +54,8 @@ def rank_regions(
     else:
         none = tf.size(partitions)
         numbers = tf.range(tf.shape(partitions)[0]) * tf.size(values)
-        members = _dilated(partitions + numbers[:, None, None], dilation, none)
+        partitions += numbers[:, None, None]
+        members = _dilated(partitions, none, radius=dilation)
         cover = _cover_fast if algorithm == "fast" else _cover_full
         gains, pieces = cover(flat, members, none, min_pixels)
     left = pieces < 0
@@ -65,7 +65,7 @@ def rank_regions(
     return gains, groups.relabel(tf.reshape(pieces, shape)[None])[0]
 
 
-def _dilated(regions, radius, none):
+def _dilated(regions, none, *, radius):
     """Regions (R, H, W) → members (L, H·W), the nearest first."""
     if not radius:
         return tf.reshape(regions, [tf.shape(regions)[0], -1])
