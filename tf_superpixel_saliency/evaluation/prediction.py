@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -27,7 +28,7 @@ def probabilities(model, model_output: str = "auto") -> Callable:
         size = tuple(images.shape[1:])
         if size not in functions:
             functions[size] = tf.function(
-                scorer.probabilities,
+                functools.partial(scorer.probabilities),
                 input_signature=[tf.TensorSpec((None, *size), tf.float32)],
                 autograph=False,
             )
