@@ -60,6 +60,14 @@ def test_shared_images_are_drawn_as_the_twin_counts_them(table):
     assert_distributed(means, twin.crossed(kept))
 
 
+@pytest.mark.parametrize("chunk", [4_000_000, 1000])
+def test_values_without_clusters_are_drawn_as_the_twin_counts_them(monkeypatch, chunk):
+    monkeypatch.setattr("tf_superpixel_saliency.metrics.bootstrap.CHUNK", chunk)
+    values = np.array([1.0, 2.0, 4.0, 8.0])
+    means = resampled_means(values, None, None, DRAWS, 0)
+    assert_distributed(means, twin.nested([list(values)]))
+
+
 def test_draws_in_chunks_are_drawn_alike(monkeypatch):
     monkeypatch.setattr("tf_superpixel_saliency.metrics.bootstrap.CHUNK", 1000)
     values, clusters = labelled([[1, 2, 4], [9, 16]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 # Random numbers held at a time, some 32 MB.
@@ -22,12 +24,37 @@ def resampled_means(values, clusters, images, num_resamples, seed) -> np.ndarray
     Returns:
         (B,) float64.
     """
-    random = np.random.default_rng(seed)
     if clusters is None:
-        clusters = np.zeros(values.size, np.intp)
+        return _single(values, num_resamples, seed)
     if images is None:
+        random = np.random.default_rng(seed)
         return _nested(values, clusters, num_resamples, random)
-    return _crossed(values, clusters, images, num_resamples, random)
+    return _crossed(values, clusters, images, num_resamples, seed)
+
+
+@functools.lru_cache(maxsize=4)
+def _draws(size, count, *key):
+    """How often each of `size` things is drawn in `count` resamples, (count, size).
+
+    Kept for the next call: a table has thousands of intervals over the same number of
+    images, and drawing takes most of the time.
+    """
+    random = np.random.default_rng(key)
+    counts = random.multinomial(size, np.full(size, 1 / size), count)
+    counts = counts.astype(np.float64)
+    counts.flags.writeable = False
+    return counts
+
+
+def _single(values, num_resamples, seed):
+    """Values drawn with replacement."""
+    means = np.empty(num_resamples)
+    step = max(1, CHUNK // values.size)
+    for begin in range(0, num_resamples, step):
+        count = min(step, num_resamples - begin)
+        drawn = _draws(values.size, count, seed, begin)
+        means[begin : begin + count] = drawn @ values / values.size
+    return means
 
 
 def _nested(values, clusters, num_resamples, random):
@@ -50,7 +77,7 @@ def _nested(values, clusters, num_resamples, random):
     return means
 
 
-def _crossed(values, clusters, images, num_resamples, random):
+def _crossed(values, clusters, images, num_resamples, seed):
     """Clusters and images drawn with replacement, each by itself.
 
     A value counts as often as its cluster was drawn times as often as its image was
@@ -62,14 +89,15 @@ def _crossed(values, clusters, images, num_resamples, random):
     totals = np.bincount(cell, values, minlength=np.prod(shape)).reshape(shape)
     counts = np.bincount(cell, minlength=np.prod(shape)).reshape(shape)
     means = np.empty(num_resamples)
-    step, begin = max(1, CHUNK // shape[1]), 0
+    step, begin, chunk = max(1, CHUNK // shape[1]), 0, 0
     while begin < num_resamples:
         count = min(step, num_resamples - begin)
         of_clusters, of_images = (
-            random.multinomial(size, np.full(size, 1 / size), count) for size in shape
+            _draws(size, count, seed, chunk, axis) for axis, size in enumerate(shape)
         )
-        number = np.sum((of_clusters @ counts) * of_images, axis=1)
-        total = np.sum((of_clusters @ totals) * of_images, axis=1)
+        chunk += 1
+        number = np.sum((of_images @ counts.T) * of_clusters, axis=1)
+        total = np.sum((of_images @ totals.T) * of_clusters, axis=1)
         found = total[number > 0] / number[number > 0]
         means[begin : begin + found.size] = found
         begin += found.size
