@@ -105,9 +105,9 @@ def _row(result, method, partition, both):
     excess = (ssim["observed"] - chance) / (1 - chance)
     return {
         "SSIM": bootstrap_interval(ssim["observed"]),
-        "SSIM by chance": float(np.nanmean(chance)),
-        "shuffled": float(np.nanmean(ssim["chance_shuffled"])),
+        "SSIM by chance": bootstrap_interval(chance).mean,
+        "shuffled": bootstrap_interval(ssim["chance_shuffled"]).mean,
         "SSIM excess": bootstrap_interval(excess),
         "signed cosine": bootstrap_interval(cosine["observed"]),
-        "its chance": float(np.nanmean(cosine["chance_other"])),
+        "its chance": bootstrap_interval(cosine["chance_other"]).mean,
     }
