@@ -1,6 +1,7 @@
 """Every experiment in small: networks of two layers, photos of 48×48 pixels."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tf_superpixel_saliency.paper.registry import EXPERIMENTS
 PHOTO_SIZE, SMALL = (56, 56, 3), (16, 16, 3)
 NUM_TRAINING, NUM_TEST = 60, 12
 # A hundred variants of what table-1 does.
-LEFT_OUT = {"table-1-factorial"}
+LEFT_OUT = {"table-1-factorial", "index"}
 
 
 def labelled_images():
@@ -107,6 +108,18 @@ def test_makes_its_table_and_goes_on_from_its_parts(name, setting, monkeypatch):
     EXPERIMENTS[name].run(setting)
     assert json.loads(path.read_text("utf-8"))["rows"] == first["rows"]
     assert sorted(setting.output.glob("parts/**/*.*")) == made
+
+
+def test_the_index_links_to_what_is_there(setting, tmp_path):
+    EXPERIMENTS["index"].run(setting)
+    text = (setting.output / "README.md").read_text("utf-8")
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        assert (setting.output / link).exists(), link
+    empty = Setting(tmp_path, quiet=True)
+    EXPERIMENTS["claims"].run(empty)
+    EXPERIMENTS["index"].run(empty)
+    text = (tmp_path / "README.md").read_text("utf-8")
+    assert "Not run here" in text and "`figure-1`" in text
 
 
 def test_what_is_missing_is_named(tmp_path):

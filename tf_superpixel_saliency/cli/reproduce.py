@@ -30,7 +30,8 @@ def run(arguments) -> int:
     for name in names:
         try:
             EXPERIMENTS[name].run(setting)
-            print(f"{name}: {setting.output / name}.md")
+            page = "README" if name == "index" else name
+            print(f"{name}: {setting.output / page}.md")
         except MissingData as error:
             if not everything:
                 raise CommandError(f"{name} {error}") from None

@@ -18,6 +18,7 @@ from tf_superpixel_saliency.paper import (
     tradeoff,
 )
 from tf_superpixel_saliency.paper.experiment import Experiment
+from tf_superpixel_saliency.paper.index import write_index
 
 _ALL = (
     ("figure-1", "two networks' maps of one photo", pictures.run_figure_1),
@@ -75,3 +76,8 @@ _ALL = (
     ("claims", "the paper's claims, judged by the tables made so far", claims.run),
 )
 EXPERIMENTS = {entry[0]: Experiment(*entry) for entry in _ALL}
+EXPERIMENTS["index"] = Experiment(
+    "index",
+    "a page of links to the tables made so far",
+    lambda setting: write_index(setting, EXPERIMENTS),
+)
