@@ -8,11 +8,11 @@ from tf_superpixel_saliency.paper.experiment import Experiment, Setting
 _HEAD = """\
 # What came out
 
-The paper's tables and figures, made again by `superpixel-saliency reproduce`. Each table
-says below it how many images, which networks with which test accuracy, which command,
-which date and versions; the same table is there as `.csv` and as `.json`. Where fewer
-images were used than the paper's, the intervals say how far that carries: the same
-command with a larger `--num-images` adds to what is there.
+The paper's tables and figures, made again by `superpixel-saliency reproduce`. Each
+table says below it how many images, which networks with which test accuracy, which
+command, which date and versions; the same table is there as `.csv` and as `.json`.
+Where fewer images were used than the paper's, the intervals say how far that carries:
+the same command with a larger `--num-images` adds to what is there.
 
 **[The paper's claims, one by one](claims.md)**: our figure, its interval, its level of
 chance, and whether it holds.
@@ -21,10 +21,10 @@ chance, and whether it holds.
 |---|---|---|
 """
 _FOOT = """
-Data and networks, called what they are: the photos were probably seen in training by all
-three EfficientNet-Lites, which also share their training data, so that agreement on them
-is between architectures and says nothing of other data. Disjoint data is told by the
-networks trained on labelled images alone.
+Data and networks, called what they are: the photos were probably seen in training by
+all three EfficientNet-Lites, which also share their training data, so that agreement
+on them is between architectures and says nothing of other data. Disjoint data is told
+by the networks trained on labelled images alone.
 """
 
 
