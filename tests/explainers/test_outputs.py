@@ -106,7 +106,7 @@ def test_a_constant_score_has_a_zero_map_and_status_4(name):
     model = classifier()
     kernel, bias = model.layers[-1].get_weights()
     model.layers[-1].set_weights([0 * kernel, bias])
-    with pytest.warns(UserWarning, match="3 of 3 images: the score does not change"):
+    with pytest.warns(UserWarning, match="3 of 3 images: the map is 0"):
         out = EXPLAINERS[name](model, tss.SquareGrid(size=4))(photos())
     assert out["status"].numpy().tolist() == [4, 4, 4]
     assert not out["maps"].numpy().any()

@@ -19,8 +19,10 @@ UNDECODABLE_IMAGE = 16
 STATUS_TEXTS = {
     NON_FINITE_INPUT: "the image holds NaN or infinite pixels",
     CLASS_OUT_OF_RANGE: "the class to explain is out of the model's range",
-    CONSTANT_OUTPUT: "the score does not change with the image (its gradient is 0)",
-    NON_FINITE_GRADIENT: "the gradient holds NaN or infinite values",
+    CONSTANT_OUTPUT: "the map is 0 everywhere: the score does not change with the "
+    "image, or nothing speaks for the class where a method keeps nothing else",
+    NON_FINITE_GRADIENT: "the gradient holds NaN or infinite values, or the score of a "
+    "changed image does",
     UNDECODABLE_IMAGE: "the image could not be decoded",
 }
 
