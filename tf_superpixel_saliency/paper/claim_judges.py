@@ -147,21 +147,19 @@ def algorithms(rows):
 
 
 def road(rows):
+    """Faster for the most relevant first, and slower for the least relevant first."""
     judged = []
     for row in rows:
-        if row["partition"] != "super-pixel" or "↓" not in row["order"]:
+        if row["partition"] != "super-pixel":
             continue
-        pixel = next(
-            r
-            for r in rows
-            if (r["order"], r["method"], r["partition"])
-            == (row["order"], row["method"], "pixel")
+        ends = row["less pixels' low"], row["less pixels' high"]
+        if "↓" in row["order"]:
+            ends = -ends[1], -ends[0]
+        word = (
+            HOLDS if ends[0] > 0 else DOES_NOT_HOLD if ends[1] < 0 else (CANNOT_BE_TOLD)
         )
-        faster = row["mean accuracy high"] < pixel["mean accuracy low"]
-        slower = row["mean accuracy low"] > pixel["mean accuracy high"]
-        word = HOLDS if faster else DOES_NOT_HOLD if slower else CANNOT_BE_TOLD
-        figure = f"{pixel['mean accuracy']:.3f} → {row['mean accuracy']:.3f}"
-        judged.append((row["method"], figure, None, word))
+        case = f"{row['method']}, {row['order'][:-2]}"
+        judged.append((case, _interval(row, "less pixels'"), None, word))
     return judged
 
 

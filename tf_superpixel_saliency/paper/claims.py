@@ -113,13 +113,13 @@ CLAIMS = (
     ),
     Claim(
         "§4.4, Figure 5",
-        "ROAD falls faster: CIFAR-10",
+        "ROAD falls faster (and slower in the other order): CIFAR-10",
         "figure-5-road-cifar10",
         judges.road,
     ),
     Claim(
         "§4.4, Figure 5",
-        "ROAD falls faster: photos",
+        "ROAD falls faster (and slower in the other order): photos",
         "figure-5-road-photos",
         judges.road,
     ),
