@@ -143,7 +143,7 @@ class Setting:
 
     def progress(self, items: Iterable, text: str):
         """A progress bar around some items."""
-        return tqdm(list(items), desc=text, disable=self.quiet, unit="part")
+        return tqdm(items, desc=text, disable=self.quiet, unit="part")
 
     def write_table(self, table: tables.Table) -> None:
         """Write a table as Markdown, CSV and JSON, with what made it."""

@@ -18,7 +18,6 @@ from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics.chance import chance_corrected
 from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
 from tf_superpixel_saliency.metrics.robustness import robustness
-from tf_superpixel_saliency.metrics.sanity import randomization_check
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
@@ -40,14 +39,21 @@ def run_sanity(setting: Setting) -> None:
     store = setting.store("sanity", images=len(images), num_samples=setting.num_samples)
     rows, curves = [], {}
     for method in setting.methods(["SimpleGradient", "SmoothGrad"]):
-        for partition in setting.progress(which, method.name):
-            make = functools.partial(
-                _sanity_rows, network, method, partition, images, targets, setting.seed
+        make = functools.partial(
+            _sanity_rows, network, method, which, images, targets, setting
+        )
+        found = store.records(method.name, make)
+        rows += found
+        for partition in which:
+            line = [
+                row["SSIM excess"]
+                for row in found
+                if row["partition"] == partition.name
+            ]
+            curves.setdefault(method.name, {})[partition.name] = (
+                np.arange(1, len(line) + 1),
+                line,
             )
-            found = store.records(f"{method.name} {partition.name}", make)
-            rows += found
-            line = np.arange(1, len(found) + 1), [row["SSIM excess"] for row in found]
-            curves.setdefault(method.name, {})[partition.name] = line
     notes = (
         f"{len(images)} test images, network {network.name}, test accuracy "
         f"{network.accuracy:.3f}; layers are drawn anew from the output down, the "
@@ -64,33 +70,39 @@ def run_sanity(setting: Setting) -> None:
     setting.write_figure("sanity", figure)
 
 
-def _sanity_rows(network, method, partition, images, targets, seed):
+def _sanity_rows(network, method, which, images, targets, setting):
     explainers: dict = {}
 
-    def explain(model, shown):
+    def explain(model):
         # One explainer a model: the randomised one keeps its object and its graph.
         key = id(model)
         if key not in explainers:
-            explainers[key] = method.explainer(model, seed)
-        return explainers[key](shown, targets=targets)["maps"].numpy()
+            explainers[key] = method.explainer(model, setting.seed)
+        return explainers[key](images, targets=targets)["maps"].numpy()
 
-    segments = partition.segments(images)
-    measure = functools.partial(
-        chance_corrected, metrics.structural_similarity, segments=segments, num_seeds=5
+    segments = [partition.segments(images) for partition in which]
+    trained = explain(network.model)
+    steps = metrics.randomize_layers(
+        network.model, seed=setting.seed, images=images, in_place=True
     )
-    found = randomization_check(explain, network.model, images, measure, seed=seed)
-    means = [np.nanmean(x, 1) for x in (found.similarity, found.chance, found.excess)]
-    return [
-        {
-            "method": method.name,
-            "partition": partition.name,
-            "randomised down to": name,
-            "SSIM": float(ssim),
-            "SSIM by chance": float(chance),
-            "SSIM excess": float(excess),
-        }
-        for name, ssim, chance, excess in zip(found.layers, *means)
-    ]
+    rows = []
+    for layer, randomized in setting.progress(steps, method.name):
+        maps = explain(randomized)
+        for partition, labels in zip(which, segments):
+            found = chance_corrected(
+                metrics.structural_similarity, trained, maps, labels, num_seeds=5
+            )
+            rows.append(
+                {
+                    "method": method.name,
+                    "partition": partition.name,
+                    "randomised down to": layer,
+                    "SSIM": bootstrap_interval(found.observed).mean,
+                    "SSIM by chance": bootstrap_interval(found.chance).mean,
+                    "SSIM excess": bootstrap_interval(found.excess).mean,
+                }
+            )
+    return rows
 
 
 def run_robustness(setting: Setting) -> None:
