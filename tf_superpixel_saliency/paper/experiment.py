@@ -129,9 +129,9 @@ class Setting:
 
     def maps(self, name, images, networks, targets=None, chunk_size=8) -> MapStore:
         """Maps of some images: kept under `name`, for these images alone."""
-        # The first chunk tells the data: later ones may be added by a larger run.
+        # The first image tells the data: later ones may be added by a larger run.
         images = np.asarray(images, np.float32)
-        first = hashlib.sha256(np.ascontiguousarray(images[:chunk_size])).hexdigest()
+        first = hashlib.sha256(np.ascontiguousarray(images[0])).hexdigest()
         store = self.store(f"maps-{name}", images=first)
         return MapStore(store, images, networks, targets, chunk_size)
 
