@@ -30,6 +30,12 @@ def test_markdown():
     assert "A note." in lines
 
 
+def test_markdown_escapes_bars_and_shows_single_values():
+    rows = [{"|S|": Interval(0.5, np.nan, np.nan, 1)}]
+    lines = tables.markdown(Table("t", "T", rows)).splitlines()
+    assert lines[2:5] == ["| \\|S\\| |", "|--:|", "| 0.500 |"]
+
+
 def test_csv_spreads_intervals_over_columns():
     rows = list(csv.DictReader(io.StringIO(tables.csv_text(TABLE))))
     assert rows[0] == {

@@ -55,7 +55,7 @@ def markdown(table: Table, made_by: dict | None = None) -> str:
     keys = list(table.rows[0]) if table.rows else []
     lines = [f"## {table.title}", ""]
     if keys:
-        lines.append("| " + " | ".join(keys) + " |")
+        lines.append("| " + " | ".join(as_text(key) for key in keys) + " |")
         numeric = [_is_numeric(table.rows, key) for key in keys]
         lines.append("|" + "|".join("--:" if n else "---" for n in numeric) + "|")
         for row in table.rows:
@@ -82,6 +82,8 @@ def as_text(value, digits: int = 3) -> str:
     if isinstance(value, Interval):
         if math.isnan(value.mean):
             return "–"
+        if math.isnan(value.low):  # of fewer than two values
+            return f"{value.mean:.{digits}f}"
         return (
             f"{value.mean:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
         )
