@@ -17,7 +17,7 @@ from tf_superpixel_saliency.metrics.theory import (
     interpretation_loss,
     interpretation_loss_gap,
 )
-from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.experiment import MissingData, Setting
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
 NUM_PHOTOS, NUM_TEST_IMAGES, NUM_LOSS_IMAGES = 48, 300, 500
@@ -172,6 +172,11 @@ def _generalization_row(partition, normed, found):
 
 def _pairs(setting):
     """(data, maps, pair, partitions) of the data that were given."""
+    if setting.read_photos is None and setting.networks_path is None:
+        raise MissingData(
+            "needs a folder of photos, or trained networks and their data: --photos "
+            "DIR, or --networks DIR and --data DIR"
+        )
     if setting.read_photos is not None:
         _, images = setting.photos(NUM_PHOTOS)
         networks = setting.photo_networks
