@@ -149,11 +149,11 @@ class Setting:
         """Write a table as Markdown, CSV and JSON, with what made it."""
         tables.write(table, self.output, tables.provenance(self.command))
 
-    def write_figure(self, name: str, figure) -> None:
+    def write_figure(self, name: str, figure, dpi: int = 160) -> None:
         """Write a figure as NAME.png, whole or not at all."""
         self.output.mkdir(parents=True, exist_ok=True)
         with whole_file(self.output / f"{name}.png") as path:
-            figure.savefig(path, format="png", dpi=160)
+            figure.savefig(path, format="png", dpi=dpi)
 
 
 class Experiment(NamedTuple):

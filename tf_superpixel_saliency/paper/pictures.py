@@ -125,4 +125,4 @@ def _maps(setting):
 def _write_grid(setting, name, images, pictures, **style):
     figure = plots.new_figure()
     plots.plot_grid(images, pictures, figure=figure, **style)
-    setting.write_figure(name, figure)
+    setting.write_figure(name, figure, dpi=100)  # photographs make large files
