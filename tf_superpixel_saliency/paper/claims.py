@@ -180,7 +180,8 @@ def run(setting: Setting) -> None:
     notes = (
         "A claim about stability holds on excess only: what is observed less what the "
         "same segments give by chance. 'holds': the 95 % interval of the difference "
-        "excludes 0 after Holm over the methods; 'not worse': it lies above −2 points. "
+        "excludes 0 after Holm over the methods; 'not worse': it lies above −2 points; "
+        "'cannot be told': it is too wide, or was not run. "
         "Visual quality is not measured: no claim. Theorem 1 and Corollary 1 bound an "
         "error: that the bound falls can be 'not contradicted', never verified.",
     )
