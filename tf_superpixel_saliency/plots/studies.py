@@ -48,20 +48,17 @@ def plot_measure(
     ax = canvas.own_axes(ax, (3, 5))
     methods = list(values)
     names = list(dict.fromkeys(name for row in values.values() for name in row))
-    width = 0.8 / len(names)
+    width = 0.8 / max(len(row) for row in values.values())
     for number, name in enumerate(names):
-        places = [
-            row + (number - (len(names) - 1) / 2) * width
-            for row, method in enumerate(methods)
-            if name in values[method]
-        ]
-        found = np.array([values[m][name] for m in methods if name in values[m]])
+        rows = [row for row, method in enumerate(methods) if name in values[method]]
+        places = [_place(list(values[methods[row]]), name, row, width) for row in rows]
+        found = np.array([values[methods[row]][name] for row in rows])
         color = COLORS[number % len(COLORS)]
         ax.bar(places, found[:, 0], width * 0.92, color=color, label=name)
         errors = np.abs(found[:, 1:].T - found[:, 0])
         ax.errorbar(places, found[:, 0], errors, fmt="none", ecolor="black", lw=0.8)
         if chance:
-            feet = [chance[m][name] for m in methods if name in values[m]]
+            feet = [chance[methods[row]][name] for row in rows]
             ax.bar(
                 places,
                 feet,
@@ -71,9 +68,15 @@ def plot_measure(
                 hatch="////",
                 lw=0,
             )
-    ax.set_xticks(range(len(methods)), methods)
+    crowded = {"rotation": 20, "ha": "right"} if len(methods) > 5 else {}
+    ax.set_xticks(range(len(methods)), methods, **crowded)
     _finish(ax, "", ylabel, title)
     return ax
+
+
+def _place(names, name, row, width):
+    """Where a bar stands in its cluster, which is centred at `row`."""
+    return row + (names.index(name) - (len(names) - 1) / 2) * width
 
 
 def plot_curves(

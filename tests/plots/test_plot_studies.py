@@ -1,0 +1,62 @@
+"""Bars with their level of chance, curves and trade-offs."""
+
+import numpy as np
+
+from tf_superpixel_saliency import plots
+
+VALUES = {
+    "SmoothGrad": {"pixel": (0.2, 0.1, 0.3), "super-pixel": (0.4, 0.35, 0.5)},
+    "LIME": {"regions": (0.3, 0.25, 0.4)},
+}
+CHANCE = {"SmoothGrad": {"pixel": 0.02, "super-pixel": 0.2}, "LIME": {"regions": 0.1}}
+
+
+def bars(ax):
+    """(centre, height) of each bar, from the left."""
+    found = [(p.get_x() + p.get_width() / 2, p.get_height()) for p in ax.patches]
+    return sorted(found)
+
+
+def test_bars_stand_on_their_chance():
+    figure, axes = plots.study_figure(1, 1)
+    ax = plots.plot_measure(VALUES, axes[0, 0], chance=CHANCE, ylabel="SSIM")
+    found = bars(ax)
+    heights = [height for _, height in found]
+    np.testing.assert_allclose(heights, [0.02, 0.2, 0.2, 0.4, 0.1, 0.3])
+    centres = [centre for centre, _ in found]
+    # Two bars on either side of their method, a single one right above it.
+    np.testing.assert_allclose(centres, [-0.2, -0.2, 0.2, 0.2, 1, 1])
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["pixel", "super-pixel", "regions"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["SmoothGrad", "LIME"]
+    figure.canvas.draw()
+
+
+def test_errors_reach_to_the_ends_of_the_interval():
+    _, axes = plots.study_figure(1, 1)
+    ax = plots.plot_measure(VALUES, axes[0, 0])
+    drawn = [line for line in ax.collections if hasattr(line, "get_segments")]
+    segments = np.concatenate([line.get_segments() for line in drawn])
+    assert {0.1, 0.3, 0.35, 0.5, 0.25, 0.4} == set(
+        np.round(segments[..., 1].ravel(), 9)
+    )
+
+
+def test_many_methods_have_slanted_names():
+    values = {f"Method {k}": {"pixel": (0.1, 0.0, 0.2)} for k in range(7)}
+    _, axes = plots.study_figure(1, 1)
+    ax = plots.plot_measure(values, axes[0, 0])
+    assert {text.get_rotation() for text in ax.get_xticklabels()} == {20}
+
+
+def test_curves_and_their_bands():
+    _, axes = plots.study_figure(2, 1)
+    x = [1, 2, 3]
+    curves = {"a": (x, [1, 2, 3]), "b": (x, [3, 2, 1], [2, 1, 0], [4, 3, 2])}
+    ax = plots.plot_curves(curves, axes[0, 0], xlabel="share", ylabel="accuracy")
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), [3, 2, 1])
+    assert len(ax.collections) == 1
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("share", "accuracy")
+    ax = plots.plot_tradeoff({"a": ([1, 2], [3, 4], [1, 64])}, axes[0, 1])
+    sizes = ax.collections[0].get_sizes()
+    assert sizes[1] > sizes[0]
