@@ -23,6 +23,20 @@ from tf_superpixel_saliency.evaluation.recommendation import recommend
 from tf_superpixel_saliency.evaluation.storage import PartStore, whole_file
 from tf_superpixel_saliency.superpixels import naming
 
+SUPERPIXELS = (
+    "Quickshift",
+    "Quickshift:max_dist=5",
+    "Quickshift:max_dist=8",
+    "Quickshift:kernel_size=3,max_dist=6",
+    "SLIC:n_segments=500",
+    "SLIC:n_segments=1500",
+)
+SMALL_SUPERPIXELS = (
+    "SLIC:n_segments=50",
+    "SLIC:n_segments=100",
+    "SLIC:n_segments=200",
+    "Quickshift",
+)
 _CHUNK = 8
 _PICTURES = 4
 
@@ -32,7 +46,7 @@ def run(arguments) -> int:
     loaded = _models(arguments)
     folder = results.made_folder(arguments.output)
     names, images, failed = _photos(arguments, loaded[0])
-    methods, partitions, candidates = _plan(arguments)
+    methods, partitions, candidates = _plan(arguments, loaded[0])
     settings = {
         "models": arguments.model,
         "photos": names,
@@ -109,7 +123,7 @@ def _photos(arguments, loaded):
     return names, np.stack(images), failed
 
 
-def _plan(arguments):
+def _plan(arguments, loaded):
     """Methods, partitions, and the names of those that may be recommended."""
     value_range = tuple(arguments.value_range)
     try:
@@ -119,9 +133,12 @@ def _plan(arguments):
             arguments.noise_level,
             arguments.num_steps,
         )
+        for method in methods:  # wrong settings are refused before any work is done
+            method.explainer(loaded.model)
+        usual = SUPERPIXELS if loaded.size >= 128 else SMALL_SUPERPIXELS
         layers = {
             text: naming.from_text(text, value_range=value_range)
-            for text in arguments.superpixels
+            for text in arguments.superpixels or usual
         }
     except (TypeError, ValueError) as error:
         raise CommandError(str(error)) from None

@@ -41,15 +41,6 @@ training images, crossed with two initialisations, and on all but one of five fo
 run that was killed goes on from its last whole epoch.
 """
 
-SUPERPIXELS = (
-    "Quickshift",
-    "Quickshift:max_dist=5",
-    "Quickshift:max_dist=8",
-    "Quickshift:kernel_size=3,max_dist=6",
-    "SLIC:n_segments=500",
-    "SLIC:n_segments=1500",
-)
-
 
 def add_evaluate(commands, add_model, positive) -> None:
     """The command `evaluate`."""
@@ -73,9 +64,12 @@ def add_evaluate(commands, add_model, positive) -> None:
         "--superpixels",
         nargs="+",
         metavar="NAME[:SETTING=VALUE,…]",
-        default=list(SUPERPIXELS),
         help="partitions to compare; pixels are always there, and squares and random "
-        "groups as many as the first has (default: " + " ".join(SUPERPIXELS) + ")",
+        "groups as many as the first has (default: "
+        + " ".join(evaluate.SUPERPIXELS)
+        + "; below 128 pixels "
+        + " ".join(evaluate.SMALL_SUPERPIXELS)
+        + ")",
     )
     parser.add_argument(
         "--num-images", type=positive, default=None, help="default: all photos"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 
 from tf_superpixel_saliency.metrics.verdicts import (
@@ -23,11 +24,13 @@ FIDELITY = (
 
 
 def _interval(row, key, digits=3):
-    low, high = row.get(f"{key} low"), row.get(f"{key} high")
+    low, high = row[f"{key} low"], row[f"{key} high"]
     if row[key] is None:
         return "–"
     text = f"{row[key]:+.{digits}f}"
-    return text if low is None else f"{text} [{low:+.{digits}f}, {high:+.{digits}f}]"
+    if math.isnan(low):
+        return text
+    return f"{text} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
 def better(measure, other):
@@ -87,10 +90,7 @@ def fidelity(other):
 
 def _fidelity_word(row, other):
     sign = -1 if "↓" in row["measure"] else 1
-    ends = sorted(
-        sign * row[f"difference{end}"] if row[f"difference{end}"] is not None else 0.0
-        for end in (" low", " high")
-    )
+    ends = sorted(sign * row[f"difference{end}"] for end in (" low", " high"))
     if ends[0] > 0 and row["p after Holm"] < 0.05:
         return HOLDS
     if other == "pixel" and ends[0] > -2:

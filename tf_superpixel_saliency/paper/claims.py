@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -164,7 +165,7 @@ def run(setting: Setting) -> None:
         found = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else None
         judged = [("–", "not run", None, CANNOT_BE_TOLD)]
         if found is not None:
-            judged = claim.judge(found)
+            judged = claim.judge([_with_nan(row) for row in found])
         for case, figure, chance, word in judged:
             rows.append(
                 {
@@ -186,3 +187,11 @@ def run(setting: Setting) -> None:
         "error: that the bound falls can be 'not contradicted', never verified.",
     )
     setting.write_table(Table("claims", "The paper's claims", rows, notes))
+
+
+def _with_nan(row):
+    """Ends of intervals that JSON holds as null, of too few values, as NaN again."""
+    return {
+        key: math.nan if value is None and key.endswith((" low", " high")) else value
+        for key, value in row.items()
+    }
