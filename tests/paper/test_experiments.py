@@ -111,6 +111,7 @@ def test_makes_its_table_and_goes_on_from_its_parts(name, setting, monkeypatch):
 
 
 def test_the_index_links_to_what_is_there(setting, tmp_path):
+    EXPERIMENTS["claims"].run(setting)
     EXPERIMENTS["index"].run(setting)
     text = (setting.output / "README.md").read_text("utf-8")
     for link in re.findall(r"\]\(([^)]+)\)", text):
