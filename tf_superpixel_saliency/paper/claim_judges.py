@@ -25,7 +25,7 @@ FIDELITY = (
 
 def _interval(row, key, digits=3):
     low, high = row[f"{key} low"], row[f"{key} high"]
-    if row[key] is None:
+    if math.isnan(row[key]):
         return "–"
     text = f"{row[key]:+.{digits}f}"
     if math.isnan(low):
@@ -208,7 +208,7 @@ def independence(rows):
             for row in rows
             if (row["data"], row["partition"]) == (data, "super-pixel")
             and int(row["pixels a group"].split("–")[0]) >= 16
-            and row["|S|·mean²/mean of squares"] is not None
+            and not math.isnan(row["|S|·mean²/mean of squares"])
         ]
         if not large:
             continue

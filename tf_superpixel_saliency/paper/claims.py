@@ -190,8 +190,5 @@ def run(setting: Setting) -> None:
 
 
 def _with_nan(row):
-    """Ends of intervals that JSON holds as null, of too few values, as NaN again."""
-    return {
-        key: math.nan if value is None and key.endswith((" low", " high")) else value
-        for key, value in row.items()
-    }
+    """What JSON holds as null, for want of values, as NaN again."""
+    return {k: math.nan if value is None else value for k, value in row.items()}
