@@ -65,6 +65,26 @@ def test_two_models(run, album, model_file, second_file, tmp_path):
         assert (output / picture).stat().st_size > 5000
 
 
+@pytest.mark.parametrize(
+    "flags", [("--score", "logit"), ("--model-output", "logits")], ids="-".join
+)
+def test_the_flags_of_the_score_reach_the_maps(
+    run, album, model_file, second_file, tmp_path, flags
+):
+    agreements = []
+    for number, extra in enumerate([(), flags]):
+        output = tmp_path / str(number)
+        status, _, err = run(
+            "evaluate", album, "--model", model_file, "--model", second_file,
+            "--superpixels", "SquareGrid:n_segments=16", "--methods", "SimpleGradient",
+            "--pixels-per-step", 512, "--quiet", "--output", output, *extra,
+        )  # fmt: skip
+        assert status == 0, err
+        found = json.loads((output / "evaluation.json").read_text("utf-8"))
+        agreements.append([row["signed cosine"] for row in found["rows"]])
+    assert not np.allclose(*agreements, atol=1e-3)
+
+
 def test_one_model_says_what_it_cannot_tell(run, album, model_file, tmp_path):
     output = tmp_path / "out"
     status, out, _ = run(

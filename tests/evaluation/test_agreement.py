@@ -26,8 +26,8 @@ class Noise:
 
     name, settings, seeded = "Noise", {}, True
 
-    def explainer(self, model, seed):
-        del model
+    def explainer(self, model, seed, **settings):
+        del model, settings
         rng = np.random.default_rng([seed, 77])
 
         class Map:

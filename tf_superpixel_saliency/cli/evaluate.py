@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import pathlib
 import sys
 
 import numpy as np
@@ -54,13 +54,19 @@ def run(arguments) -> int:
         "partitions": [p.name for p in partitions],
         "pixels_per_step": arguments.pixels_per_step,
         "seed": arguments.seed,
-        "value_range": list(arguments.value_range),
-        "size": loaded[0].size,
+        "images": hashlib.sha256(images).hexdigest(),
+        "score": arguments.score,
+        "model_output": arguments.model_output,
     }
     try:
         store = PartStore(folder / "parts", settings)
         networks = [
-            Network(f"model {letter}", one.model, arguments.seed + number)
+            Network(
+                f"model {letter}",
+                one.model,
+                arguments.seed + number,
+                model_output=arguments.model_output,
+            )
             for number, (letter, one) in enumerate(zip("AB", loaded))
         ]
         maps = MapStore(store.sub("maps"), images, networks, chunk_size=_CHUNK)
@@ -71,9 +77,11 @@ def run(arguments) -> int:
     except (TypeError, ValueError) as error:
         raise CommandError(str(error)) from None
     advice = recommend(found, candidates)
-    _write(folder, arguments, found, advice)
-    _draw(folder, found, maps, methods, partitions, arguments.value_range)
-    print(tables.markdown(studies.table(found)))
+    table = studies.table(found)
+    _write(folder, arguments, table, advice)
+    _draw_tradeoff(folder, table.rows, found, images[0, ..., 0].size)
+    _draw_maps(folder, maps, methods, partitions, arguments.value_range)
+    print(tables.markdown(table))
     for one in advice:
         print(one.text)
     print(f"Tables, curves and pictures in {folder}")
@@ -103,18 +111,15 @@ def _photos(arguments, loaded):
     files, failed = photos.find_photos(arguments.paths)
     order = np.random.default_rng(arguments.seed).permutation(len(files))
     files = [files[number] for number in order[: arguments.num_images]]
-    low, high = arguments.value_range
     names, images = [], []
     for file in tqdm(files, unit="photo", disable=arguments.quiet):
         try:
-            photo = photos.read_photo(
-                file, loaded.size, loaded.channels, arguments.squeeze
-            )
+            photo = photos.read_in_range(file, loaded, arguments)
         except ValueError as error:
             failed[file] = str(error)
             continue
         names.append(file.name)
-        images.append(photo * np.float32((high - low) / 255) + np.float32(low))
+        images.append(photo)
     if len(images) < 4:
         raise CommandError(
             f"evaluate needs at least 4 photos that can be read, but found "
@@ -132,9 +137,10 @@ def _plan(arguments, loaded):
             arguments.num_samples,
             arguments.noise_level,
             arguments.num_steps,
+            score=arguments.score,
         )
         for method in methods:  # wrong settings are refused before any work is done
-            method.explainer(loaded.model)
+            method.explainer(loaded.model, model_output=arguments.model_output)
         usual = SUPERPIXELS if loaded.size >= 128 else SMALL_SUPERPIXELS
         layers = {
             text: naming.from_text(text, value_range=value_range)
@@ -153,9 +159,8 @@ def _progress(quiet):
     return lambda items, text: tqdm(list(items), desc=text, unit="part", disable=quiet)
 
 
-def _write(folder, arguments, found, advice):
+def _write(folder, arguments, table, advice):
     made_by = tables.provenance(typed_command(arguments))
-    table = studies.table(found)
     table = table._replace(notes=(*table.notes, *(one.text for one in advice)))
     tables.write(table, folder, made_by)
     chosen = [
@@ -174,13 +179,11 @@ def _write(folder, arguments, found, advice):
         path.write_text(json.dumps(chosen, indent=1, ensure_ascii=False), "utf-8")
 
 
-def _draw(folder: pathlib.Path, found, maps, methods, partitions, value_range):
-    rows = studies.table(found).rows
+def _draw_tradeoff(folder, rows, found, pixels):
     stable = COSINE if found.agreement is not None else studies.SAMPLING
     points = {}
     for method in found.methods:
         here = [row for row in rows if row["method"] == method]
-        pixels = maps.images.shape[1] * maps.images.shape[2]
         points[method] = (
             [row[stable].mean for row in here],
             [row[studies.MU].mean for row in here],
@@ -190,6 +193,9 @@ def _draw(folder: pathlib.Path, found, maps, methods, partitions, value_range):
     plots.plot_tradeoff(points, axes[0, 0], xlabel=stable, ylabel=studies.MU)
     with whole_file(folder / "tradeoff.png") as path:
         figure.savefig(path, format="png")
+
+
+def _draw_maps(folder, maps, methods, partitions, value_range):
     chunk = maps.chunks[0][:_PICTURES]
     pictures = {}
     for method in methods:

@@ -53,18 +53,14 @@ def class_names(path, imagenet):
 def _read(named, loaded, arguments, failed):
     """The readable ones of some files: [(file, name, photo)]; others go to `failed`."""
     batch = []
-    low, high = arguments.value_range
     for file, name in named:
         try:
-            photo = photos.read_photo(
-                file, loaded.size, loaded.channels, arguments.squeeze
-            )
+            photo = photos.read_in_range(file, loaded, arguments)
         except ValueError as error:
             failed[file] = str(error)
             tqdm.write(f"{file}: {error}", file=sys.stderr)
             continue
-        scaled = photo * np.float32((high - low) / 255.0) + np.float32(low)
-        batch.append((file, name, scaled))
+        batch.append((file, name, photo))
     return batch
 
 

@@ -184,9 +184,12 @@ def _add_model(parser, several=False):
         action="store_true",
         help="squeeze the whole photo into the square, in place of its central part",
     )
-    group.add_argument(
-        "--class-names", metavar="FILE", help="text file, the name of a class a line"
-    )
+    if not several:  # a study names no classes
+        group.add_argument(
+            "--class-names",
+            metavar="FILE",
+            help="text file, the name of a class a line",
+        )
 
 
 def _add_method_settings(parser):

@@ -98,6 +98,20 @@ def read_photo(path, size: int, channels: int = 3, squeeze: bool = False) -> np.
     return photo
 
 
+def read_in_range(path, loaded, arguments) -> np.ndarray:
+    """`read_photo` for a model, as the command's flags say, in its `--value-range`.
+
+    Returns:
+        (size, size, channels) float32.
+
+    Raises:
+        ValueError: as `read_photo`.
+    """
+    photo = read_photo(path, loaded.size, loaded.channels, arguments.squeeze)
+    low, high = arguments.value_range
+    return photo * np.float32((high - low) / 255.0) + np.float32(low)
+
+
 def _rgb(image):
     """(H, W, 3) uint8: 16-bit gray scaled down, transparency laid over white."""
     from PIL import Image

@@ -125,7 +125,7 @@ def fidelity_of(
         progress: (items, text) → items, a progress bar.
     """
     amounts = amounts or Amounts()
-    predict = prediction.probabilities(network.model)
+    predict = prediction.probabilities(network.model, network.model_output)
     parts = {method.name: [] for method in methods}
     for chunk in progress(maps.chunks, f"fidelity of {network.name}"):
         work = _Chunk(maps, network, chunk, partitions, variants, amounts, predict)

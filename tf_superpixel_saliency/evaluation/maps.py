@@ -21,12 +21,14 @@ class Network(NamedTuple):
         model: what an explainer takes.
         seed: of its noise; two networks are compared under seeds of their own.
         accuracy: on test images, None where it isn't known.
+        model_output: "probability", "logit" or "auto", as for an explainer.
     """
 
     name: str
     model: Any
     seed: int = 0
     accuracy: float | None = None
+    model_output: str = "auto"
 
 
 class MapStore:
@@ -62,20 +64,11 @@ class MapStore:
 
     def predicted(self, network: Network) -> np.ndarray:
         """(N,) int: the class that a network predicts."""
-        return self._predictions(network)["classes"]
-
-    def probabilities(self, network: Network) -> np.ndarray:
-        """(N,) float: a network's probability of the class that is explained."""
-        rows = self._predictions(network)["probabilities"]
-        return rows[np.arange(len(rows)), self.targets]
-
-    def _predictions(self, network):
         if network.name not in self._predicted:
-            predict = prediction.probabilities(network.model)
+            predict = prediction.probabilities(network.model, network.model_output)
 
             def make(chunk):
-                rows = predict(self.images[chunk])
-                return {"probabilities": rows, "classes": rows.argmax(axis=1)}
+                return {"classes": predict(self.images[chunk]).argmax(axis=1)}
 
             parts = [
                 self.store.arrays(
@@ -84,10 +77,14 @@ class MapStore:
                 )
                 for chunk in self.chunks
             ]
-            self._predicted[network.name] = {
-                key: np.concatenate([part[key] for part in parts]) for key in parts[0]
-            }
+            classes = [part["classes"] for part in parts]
+            self._predicted[network.name] = np.concatenate(classes)
         return self._predicted[network.name]
+
+    def all_predict(self, networks) -> np.ndarray:
+        """(N,) bool: the images whose explained class all of these networks predict."""
+        predicted = [self.predicted(network) == self.targets for network in networks]
+        return np.logical_and.reduce(predicted)
 
     def maps(
         self, network: Network, method: Method, chunk: np.ndarray, seed=None
@@ -116,7 +113,9 @@ class MapStore:
     def _explainer(self, network, method, seed):
         key = repr((network.name, method, seed if method.seeded else None))
         if key not in self._explainers:
-            self._explainers[key] = method.explainer(network.model, seed)
+            self._explainers[key] = method.explainer(
+                network.model, seed, model_output=network.model_output
+            )
         return self._explainers[key]
 
 

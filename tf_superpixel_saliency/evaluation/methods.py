@@ -40,25 +40,35 @@ class Method(NamedTuple):
 
 
 def gradient_methods(
-    names=None, num_samples: int = 50, noise_level: float = 0.15, num_steps: int = 50
+    names=None,
+    num_samples: int = 50,
+    noise_level: float = 0.15,
+    num_steps: int = 50,
+    **common,
 ) -> list[Method]:
     """The paper's four methods, or those of them that are named.
 
     Sparsified SmoothGrad groups last, so that its ungrouped map can be grouped by
     any partition, and by chance as well.
 
+    Args:
+        names: of `GRADIENT_METHODS`, None for all.
+        num_samples, noise_level: of SmoothGrad and SparsifiedSmoothGrad.
+        num_steps: of IntegratedGradients.
+        **common: settings of all of them, such as `score`.
+
     Raises:
         ValueError: an unknown name.
     """
-    noise = {"num_samples": num_samples, "noise_level": noise_level}
+    noise = {"num_samples": num_samples, "noise_level": noise_level, **common}
     known = {
-        "SimpleGradient": Method("SimpleGradient", {}, False),
+        "SimpleGradient": Method("SimpleGradient", {**common}, False),
         "SmoothGrad": Method("SmoothGrad", noise, True),
         "SparsifiedSmoothGrad": Method(
             "SparsifiedSmoothGrad", {**noise, "order": "group_last"}, True
         ),
         "IntegratedGradients": Method(
-            "IntegratedGradients", {"num_steps": num_steps}, False
+            "IntegratedGradients", {"num_steps": num_steps, **common}, False
         ),
     }
     return _named("gradient method", names, known)

@@ -72,6 +72,14 @@ def controls(
     return [partition for name in names for partition in made[name]()]
 
 
+def with_controls(
+    layer: SuperpixelLayer, names=CONTROLS[1:], num_seeds: int = 5
+) -> list[Partition]:
+    """Pixels, the layer's super-pixels, and controls as `controls` makes them."""
+    own = superpixel_partition(layer)
+    return [Partition(PIXEL, None), own, *controls(layer, names, num_seeds)]
+
+
 def _random(name, layer, mode, num_seeds):
     return [
         Partition(name, RandomPartition(like=layer, mode=mode, seed=seed), seed)

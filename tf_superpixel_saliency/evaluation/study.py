@@ -11,11 +11,11 @@ from tf_superpixel_saliency import metrics
 from tf_superpixel_saliency.evaluation import faithfulness
 from tf_superpixel_saliency.evaluation.agreement import (
     COSINE,
-    MEASURES,
     SSIM,
     Agreement,
     agreement,
     grouped_maps,
+    measures_named,
 )
 from tf_superpixel_saliency.evaluation.faithfulness import Curve, Fidelity, Subsets
 from tf_superpixel_saliency.evaluation.maps import MapStore
@@ -94,14 +94,14 @@ def study(
     agreed, both = None, np.ones(len(maps.images), bool)
     if len(maps.networks) > 1:
         pair = tuple(maps.networks[:2])
-        both = np.logical_and.reduce([maps.predicted(n) == maps.targets for n in pair])
+        both = maps.all_predict(pair)
         agreed = agreement(
             store.sub("agreement"),
             maps,
             pair,
             methods,
             partitions,
-            tuple(measure for measure in MEASURES if measure.name in _SHOWN),
+            measures_named(*_SHOWN),
             num_seeds,
             progress=progress,
         )

@@ -79,9 +79,7 @@ class LIME(Explainer):
         self.distance = checks.checked_choice("distance", distance, DISTANCES)
         self.alpha = checks.checked_number("alpha", alpha, 0, True)
         self.fill = _checked_fill(fill)
-        self.seed = checks.checked_count("seed", seed, 0)
-        if self.seed >= 2**31:
-            raise ValueError(f"seed must be below 2**31, but got {seed}.")
+        self.seed = checks.checked_seed(seed)
         self.chunk_size = checks.checked_count("chunk_size", chunk_size)
 
     def attribute(self, images, targets, segments):

@@ -76,9 +76,7 @@ class RISE(Explainer):
             "normalization", normalization, NORMALIZATIONS
         )
         self.fill = masked.checked_fill(fill)
-        self.seed = checks.checked_count("seed", seed, 0)
-        if self.seed >= 2**31:
-            raise ValueError(f"seed must be below 2**31, but got {seed}.")
+        self.seed = checks.checked_seed(seed)
         self.chunk_size = checks.checked_count("chunk_size", chunk_size)
 
     def attribute(self, images, targets, segments):

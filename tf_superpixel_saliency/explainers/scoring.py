@@ -76,10 +76,8 @@ class Scorer:
                 "The model must return one row of class scores an image, shape (N, "
                 f"classes), but it returns {tuple(outputs.shape)}."
             )
-        outputs, kind = (
-            tf.cast(outputs, tf.float32),
-            self._output_kind(scores.find_activation(outputs)),
-        )
+        kind = self._output_kind(scores.find_activation(outputs))
+        outputs = tf.cast(outputs, tf.float32)
         return tf.nn.softmax(outputs) if kind == "logit" else outputs
 
     def _custom(self, outputs, targets):

@@ -62,9 +62,7 @@ class SmoothGrad(SampledExplainer):
         )
         self.num_samples = int(num_samples)
         self.noise_level = checks.checked_number("noise_level", noise_level, 0)
-        self.seed = checks.checked_count("seed", seed, 0)
-        if self.seed >= 2**31:
-            raise ValueError(f"seed must be below 2**31, but got {seed}.")
+        self.seed = checks.checked_seed(seed)
 
     def noisy_points(self, images):
         """Numbers (k,) of samples → (k, N, H, W, C) noisy copies of the images."""

@@ -213,6 +213,18 @@ def checked_count(name: str, value, low: int = 1) -> int:
     return int(value)
 
 
+def checked_seed(seed) -> int:
+    """A seed of noise, 0 … 2³¹ − 1: it enters the graph as an int32.
+
+    Raises:
+        ValueError: no integer, or one out of that range.
+    """
+    seed = checked_count("seed", seed, 0)
+    if seed >= 2**31:
+        raise ValueError(f"seed must be below 2**31, but got {seed}.")
+    return seed
+
+
 def _is_real(value):
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
         value, bool

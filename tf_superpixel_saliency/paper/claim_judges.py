@@ -11,9 +11,8 @@ from tf_superpixel_saliency.metrics.verdicts import (
     HOLDS,
     NOT_WORSE,
 )
+from tf_superpixel_saliency.paper.tradeoff import MARGIN
 
-# What counts as equivalent, in excess SSIM, as in the table of algorithms.
-MARGIN = 0.02
 RATIO = "ε' / ε"
 FIDELITY = (
     "Deletion, dataset mean ↓",
@@ -31,6 +30,11 @@ def _interval(row, key, digits=3):
     if math.isnan(low):
         return text
     return f"{text} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def _sign(low, high):
+    """Whether an interval lies above 0, below it, or tells neither."""
+    return HOLDS if low > 0 else DOES_NOT_HOLD if high < 0 else CANNOT_BE_TOLD
 
 
 def better(measure, other):
@@ -159,11 +163,8 @@ def road(rows):
         ends = row["less pixels' low"], row["less pixels' high"]
         if "↓" in row["order"]:
             ends = -ends[1], -ends[0]
-        word = (
-            HOLDS if ends[0] > 0 else DOES_NOT_HOLD if ends[1] < 0 else (CANNOT_BE_TOLD)
-        )
         case = f"{row['method']}, {row['order'][:-2]}"
-        judged.append((case, _interval(row, "less pixels'"), None, word))
+        judged.append((case, _interval(row, "less pixels'"), None, _sign(*ends)))
     return judged
 
 
@@ -178,8 +179,7 @@ def roar(rows):
 def orthogonality(rows):
     judged = []
     for row in rows:
-        low, high = row["interaction low"], row["interaction high"]
-        word = HOLDS if low > 0 else DOES_NOT_HOLD if high < 0 else CANNOT_BE_TOLD
+        word = _sign(row["interaction low"], row["interaction high"])
         judged.append((row["measure"], _interval(row, "interaction"), None, word))
     return judged
 
@@ -188,11 +188,8 @@ def propositions(rows):
     judged = []
     for row in rows:
         error = float(row["largest error of Proposition 2"])
-        word = (
-            HOLDS
-            if row["Proposition 1 holds"] == 1 and error < 1e-4
-            else (DOES_NOT_HOLD)
-        )
+        holds = row["Proposition 1 holds"] == 1 and error < 1e-4
+        word = HOLDS if holds else DOES_NOT_HOLD
         case = f"{row['data']}, {row['method']}, {row['partition']}"
         figure = f"loss × {row['loss, groups / pixels']:.3f}, identity to {error:.0e}"
         judged.append((case, figure, None, f"{word}, for any partition"))

@@ -41,12 +41,7 @@ def variants():
 
 def partitions():
     """Pixels, Quickshift at the default, and squares and random groups like it."""
-    layer = Quickshift()
-    return [
-        parts.Partition(parts.PIXEL, None),
-        parts.superpixel_partition(layer),
-        *parts.controls(layer, (parts.SQUARE, parts.RANDOM), num_seeds=1),
-    ]
+    return parts.with_controls(Quickshift(), (parts.SQUARE, parts.RANDOM), 1)
 
 
 def run(setting: Setting) -> None:
@@ -100,30 +95,24 @@ def _at(found, partition):
 
 def _differences(found, notes):
     """Super-pixels less each other partition, with p-values after Holm."""
-    keys, differences = [], []
-    for method, variant in itertools.product(found.methods, found.variants):
-        own = 100 * found.of(method, parts.SUPERPIXEL, variant)
-        for partition in found.partitions:
-            if partition != parts.SUPERPIXEL:
-                other = 100 * found.of(method, partition, variant)
-                keys.append((variant, method, partition))
-                differences.append(intervals.paired_difference(own, other))
-    order = sorted(range(len(keys)), key=lambda i: (keys[i][0], keys[i][2]))
     rows = []
-    for (variant, partition), family in itertools.groupby(
-        order, key=lambda i: (keys[i][0], keys[i][2])
-    ):
-        family = list(family)
-        adjusted = holm([differences[i].p_value for i in family])
-        for i, p_value in zip(family, adjusted):
-            found_here = differences[i]
-            better = found_here.mean < 0 if "↓" in variant else found_here.mean > 0
+    others = sorted(set(found.partitions) - {parts.SUPERPIXEL})
+    for variant, other in itertools.product(sorted(found.variants), others):
+        family = [
+            intervals.paired_difference(
+                *(100 * found.of(method, p, variant) for p in (parts.SUPERPIXEL, other))
+            )
+            for method in found.methods
+        ]
+        adjusted = holm([one.p_value for one in family])
+        for method, one, p_value in zip(found.methods, family, adjusted):
+            better = one.mean < 0 if "↓" in variant else one.mean > 0
             rows.append(
                 {
                     "measure": variant,
-                    "method": keys[i][1],
-                    "super-pixel less": partition,
-                    "difference": intervals.Interval(*found_here[:5]),
+                    "method": method,
+                    "super-pixel less": other,
+                    "difference": intervals.Interval(*one[:5]),
                     "p after Holm": float(p_value),
                     "super-pixel is": _word(better, p_value),
                 }

@@ -33,12 +33,7 @@ def run(setting: Setting) -> None:
     maps = setting.maps("cifar10-folds", images, networks, labels, _CHUNK)
     predicted = np.stack([maps.predicted(network) for network in networks])
     layer = SLIC(n_segments=100)
-    controls = parts.controls(layer, parts.CONTROLS[1:], num_seeds=1)
-    gradient = [
-        parts.Partition(parts.PIXEL, None),
-        parts.superpixel_partition(layer),
-        *controls,
-    ]
+    gradient = parts.with_controls(layer, num_seeds=1)
     whole = [parts.Partition("regions", None)]
     regions = region_methods(_REGION_METHODS, small=True)
     store = setting.store(

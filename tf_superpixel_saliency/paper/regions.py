@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tf_superpixel_saliency import plots
 from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.agreement import (
     COSINE,
-    MEASURES,
     SSIM,
     agreement,
+    measures_named,
 )
 from tf_superpixel_saliency.evaluation.methods import region_methods
 from tf_superpixel_saliency.evaluation.tables import Table
@@ -19,7 +17,7 @@ from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
 NUM_PHOTOS, NUM_TEST_IMAGES = 16, 100
-_SHOWN = [measure for measure in MEASURES if measure.name in (SSIM, COSINE)]
+_SHOWN = measures_named(SSIM, COSINE)
 _NOTES = (
     "Chance is here network B's map of other images, in the same groups: it keeps "
     "what a method's maps look like, as the smoothness of a class activation map, "
@@ -56,7 +54,7 @@ def _run(setting, name, title, maps, pair, layer, small):
         seed=setting.seed,
     )
     whole = [parts.Partition(parts.PIXEL, None)]
-    both = np.logical_and.reduce([maps.predicted(n) == maps.targets for n in pair])
+    both = maps.all_predict(pair)
     gradient = agreement(
         store,
         maps,

@@ -68,11 +68,7 @@ def _run(setting, name, title, maps, network, labels, layer):
         num_steps=setting.num_steps,
         fractions=list(FRACTIONS),
     )
-    which = [
-        parts.Partition(parts.PIXEL, None),
-        parts.superpixel_partition(layer),
-        *parts.controls(layer, (parts.SQUARE, parts.RANDOM), num_seeds=1),
-    ]
+    which = parts.with_controls(layer, (parts.SQUARE, parts.RANDOM), 1)
     predict = prediction.probabilities(network.model)
     methods = setting.methods()
     found = {}

@@ -34,12 +34,7 @@ def run(setting: Setting) -> None:
     data = _subset(setting, count, min(NUM_TEST, count))
     sets = [x.astype(np.float32) for x in (data.train_images, data.test_images)]
     (method,) = setting.methods(["SimpleGradient"])
-    layer = SLIC(n_segments=100)
-    which = [
-        parts.Partition(parts.PIXEL, None),
-        parts.superpixel_partition(layer),
-        *parts.controls(layer, (parts.SQUARE,)),
-    ]
+    which = parts.with_controls(SLIC(n_segments=100), (parts.SQUARE,))
     stores = [
         setting.maps(f"roar-{kind}", images, [network], chunk_size=_CHUNK)
         for kind, images in zip(("train", "test"), sets)

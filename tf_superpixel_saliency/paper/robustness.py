@@ -10,9 +10,9 @@ from tf_superpixel_saliency import metrics, plots
 from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.agreement import (
     COSINE,
-    MEASURES,
     SSIM,
     agreement,
+    measures_named,
 )
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics.chance import chance_corrected
@@ -30,12 +30,9 @@ def run_sanity(setting: Setting) -> None:
     images, _ = setting.test_images(NUM_SANITY)
     network = setting.network("split_a")
     targets = network.model.predict_on_batch(images).argmax(-1)
-    layer = SLIC(n_segments=100)
-    which = [
-        parts.Partition(parts.PIXEL, None),
-        parts.superpixel_partition(layer),
-        *parts.controls(layer, (parts.SQUARE, parts.RANDOM), num_seeds=1),
-    ]
+    which = parts.with_controls(
+        SLIC(n_segments=100), (parts.SQUARE, parts.RANDOM), num_seeds=1
+    )
     store = setting.store("sanity", images=len(images), num_samples=setting.num_samples)
     rows, curves = [], {}
     for method in setting.methods(["SimpleGradient", "SmoothGrad"]):
@@ -165,19 +162,16 @@ def run_orthogonality(setting: Setting) -> None:
     networks = setting.photo_networks
     maps = setting.maps("photos", images, networks)
     pair = networks[:2]
-    which = [
-        parts.Partition(parts.PIXEL, None),
-        parts.superpixel_partition(Quickshift()),
-    ]
+    which = parts.with_controls(Quickshift(), ())
     store = setting.store(
         "orthogonality", num_samples=setting.num_samples, seed=setting.seed
     )
-    measures = [measure for measure in MEASURES if measure.name in (SSIM, COSINE)]
+    measures = measures_named(SSIM, COSINE)
     methods = setting.methods(["SimpleGradient", "SmoothGrad"])
     found = agreement(
         store, maps, pair, methods, which, measures, progress=setting.progress
     )
-    both = np.logical_and.reduce([maps.predicted(n) == maps.targets for n in pair])
+    both = maps.all_predict(pair)
     rows = []
     for measure, field in ((SSIM, "observed"), (SSIM, "excess"), (COSINE, "observed")):
         cells = {

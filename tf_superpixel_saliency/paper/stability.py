@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.agreement import (
     MEASURES,
@@ -35,11 +33,8 @@ NOTES = (
 
 def photo_partitions():
     """Quickshift at the default, its controls, and two other super-pixels."""
-    layer = Quickshift()
     return [
-        parts.Partition(parts.PIXEL, None),
-        parts.superpixel_partition(layer),
-        *parts.controls(layer, parts.CONTROLS[1:]),
+        *parts.with_controls(Quickshift()),
         parts.superpixel_partition(Quickshift(kernel_size=3), COARSE),
         parts.superpixel_partition(SLIC(n_segments=1500), SLIC_1500),
     ]
@@ -47,12 +42,7 @@ def photo_partitions():
 
 def small_partitions():
     """SLIC with 100 segments, as the paper has it for 32×32 images, and controls."""
-    layer = SLIC(n_segments=100)
-    return [
-        parts.Partition(parts.PIXEL, None),
-        parts.superpixel_partition(layer),
-        *parts.controls(layer, parts.CONTROLS[1:]),
-    ]
+    return parts.with_controls(SLIC(n_segments=100))
 
 
 def run_photos(setting: Setting) -> None:
@@ -109,7 +99,7 @@ def _compare(setting, name, maps, pairs, partitions):
     )
     found = []
     for pair in pairs:
-        both = np.logical_and.reduce([maps.predicted(n) == maps.targets for n in pair])
+        both = maps.all_predict(pair)
         result = agreement(
             store,
             maps,

@@ -111,12 +111,9 @@ def run_generalization(setting: Setting) -> None:
     trained = setting.trained
     halves = {n: s for n, s in trained.train_indices.items() if n.startswith("split")}
     images, _ = setting.test_images(NUM_LOSS_IMAGES)
-    layer = SLIC(n_segments=100)
-    partitions = [
-        parts.Partition(parts.PIXEL, None),
-        parts.superpixel_partition(layer),
-        *parts.controls(layer, (parts.SQUARE, parts.RANDOM), num_seeds=1),
-    ]
+    partitions = parts.with_controls(
+        SLIC(n_segments=100), (parts.SQUARE, parts.RANDOM), num_seeds=1
+    )
     (method,) = setting.methods(["SimpleGradient"])
     losses: dict = {}
     for number, (name, seen) in enumerate(setting.progress(halves.items(), "losses")):

@@ -8,10 +8,10 @@ from tf_superpixel_saliency import plots
 from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.agreement import (
     COSINE,
-    MEASURES,
     SSIM,
     agreement,
     grouped_maps,
+    measures_named,
 )
 from tf_superpixel_saliency.evaluation.faithfulness import Subsets
 from tf_superpixel_saliency.evaluation.methods import gradient_methods
@@ -31,7 +31,7 @@ MAX_DISTANCES = range(1, 9)
 NOISE_LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 # Differences in excess SSIM within this count as none: fixed before looking.
 MARGIN = 0.02
-_MEASURES = [measure for measure in MEASURES if measure.name in (SSIM, COSINE)]
+_MEASURES = measures_named(SSIM, COSINE)
 _METHODS = ("SimpleGradient", "SmoothGrad", "IntegratedGradients")
 
 
@@ -199,7 +199,7 @@ def _agreement(setting, name, images, methods, which):
         partitions=[partition.name for partition in which],
         seed=setting.seed,
     )
-    both = np.logical_and.reduce([maps.predicted(n) == maps.targets for n in pair])
+    both = maps.all_predict(pair)
     found = agreement(
         store, maps, pair, methods, which, _MEASURES, progress=setting.progress
     )
