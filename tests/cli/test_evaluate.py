@@ -66,7 +66,7 @@ def test_two_models(run, album, model_file, second_file, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "flags", [("--score", "logit"), ("--model-output", "logits")], ids="-".join
+    "flags", [("--score", "logit"), ("--model-output", "logit")], ids="-".join
 )
 def test_the_flags_of_the_score_reach_the_maps(
     run, album, model_file, second_file, tmp_path, flags
@@ -82,7 +82,7 @@ def test_the_flags_of_the_score_reach_the_maps(
         assert status == 0, err
         found = json.loads((output / "evaluation.json").read_text("utf-8"))
         agreements.append([row["signed cosine"] for row in found["rows"]])
-    assert not np.allclose(*agreements, atol=1e-3)
+    assert not np.allclose(*agreements, rtol=0, atol=1e-5)
 
 
 def test_one_model_says_what_it_cannot_tell(run, album, model_file, tmp_path):
