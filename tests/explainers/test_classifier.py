@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_superpixel_saliency.explainers import classifier
+from tf_superpixel_saliency.explainers import classifier, model_inputs
 
 L = keras.layers
 SIZE = (4, 5, 3)
@@ -226,7 +226,7 @@ def test_tf_keras():
     found = tf.function(classifier.as_function(model))(tf.constant(IMAGES))
     np.testing.assert_allclose(found, expected(), rtol=1e-5, atol=1e-6)
     assert classifier.input_shape(model) == SIZE
-    classifier.check_input_dtype(model)
+    model_inputs.check_image_dtype(model)
     assert not classifier.uses_float16(model)
 
 
@@ -284,14 +284,14 @@ def test_integer_inputs():
     model = keras.Model(images, L.Dense(2)(L.Flatten()(L.Rescaling(1 / 255)(images))))
     raises(
         ValueError,
-        lambda: classifier.check_input_dtype(model),
+        lambda: model_inputs.check_image_dtype(model),
         "photo",
         "uint8",
         "no gradient",
         "float32 Input",
     )
     for good in (functional(), sequential(), NoTraining(), AsLayer(), softmax):
-        classifier.check_input_dtype(good)
+        model_inputs.check_image_dtype(good)
 
 
 def test_a_signature_of_several_inputs():
@@ -304,8 +304,8 @@ def test_a_signature_of_several_inputs():
     raises(
         TypeError,
         lambda: classifier.as_function(scaled.get_concrete_function()),
-        "images alone",
-        "inputs are",
+        "name its inputs",
+        "they are",
         "Wrap it",
     )
 

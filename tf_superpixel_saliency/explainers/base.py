@@ -9,9 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.explainers import classifier, inputs, saving
+from tf_superpixel_saliency.explainers import saving
 from tf_superpixel_saliency.explainers.compiled import CompiledModel
-from tf_superpixel_saliency.explainers.scoring import Scorer
+from tf_superpixel_saliency.explainers.scoring import Scorer, given_inputs
+from tf_superpixel_saliency.explainers.sources import unpack
 from tf_superpixel_saliency.ops import checks, groups, reductions
 from tf_superpixel_saliency.ops.scores import Score
 from tf_superpixel_saliency.superpixels.base import SuperpixelLayer
@@ -49,6 +50,12 @@ class Explainer(CompiledModel, abc.ABC):
             softmax), "logit", or a callable (outputs, targets) → (N,).
         model_output: "probability" or "logit", what the model returns; "auto" finds
             it out from the last operation and asks where it can't be told.
+        preprocess: a function or Keras layer from the pictures that a person sees to
+            what the model eats, (N, H, W, C) → (N, H, W, C'), in TensorFlow or Keras
+            operations, such as `keras.applications.resnet50.preprocess_input`. The
+            explainer then takes pictures: super-pixels, noise, baselines and fills are
+            made on them, the gradient is taken in what the model eats. None where
+            the model takes the pictures themselves.
         **kwargs: `name`, for `keras.Model`.
 
     Call arguments:
@@ -57,9 +64,12 @@ class Explainer(CompiledModel, abc.ABC):
             the predicted one.
         segments: (H, W) or (N, H, W) integers in any numbering, groups of the
             caller's own, used in place of `superpixels`.
+        inputs: the further inputs of a model that takes more than the image,
+            {name: (N, …)}. The image goes to the input that isn't named; a function or
+            subclassed model gets them as keyword arguments.
 
     Returns:
-        A dictionary: `maps` (N, H, W, C) float32, signed, grouped, per channel;
+        A dictionary: `maps` (N, H, W, C') float32, signed, grouped, per channel;
         `heatmaps` (N, H, W), Σ over channels of |maps|, not scaled; `segments`
         (N, H, W) int32, 0…p−1 in raster order; `targets` (N,) int32; `scores` (N,),
         f_c(x); `status` (N,) int32, 0 or a sum of the flags of `ops.checks`. Images
@@ -77,6 +87,7 @@ class Explainer(CompiledModel, abc.ABC):
         superpixels=None,
         score="probability",
         model_output="auto",
+        preprocess=None,
         **kwargs,
     ):
         kwargs.setdefault("dtype", "float32")
@@ -87,11 +98,12 @@ class Explainer(CompiledModel, abc.ABC):
                 f"None, but got {superpixels!r}. Labels of your own are passed at the "
                 "call: explainer(images, segments=labels)."
             )
-        self._scorer = Scorer(model, score, model_output)
+        self._scorer = Scorer(model, score, model_output, preprocess)
         self.model = model
         self.superpixels = superpixels
         self.score = score
         self.model_output = model_output
+        self.preprocess = preprocess
         self.built = True
 
     # -- inside the graph ---------------------------------------------------------
@@ -106,13 +118,14 @@ class Explainer(CompiledModel, abc.ABC):
             segments: (N, H, W) int32, or None for pixel maps.
         """
 
-    def call(self, images, targets=None, segments=None):
-        images, targets, segments = inputs.unpack(images, targets, segments)
+    def call(self, images, targets=None, segments=None, inputs=None):
+        images, targets, segments, inputs = unpack(images, targets, segments, inputs)
         images, targets = _standardized(images, targets)
         finite = checks.all_finite(images)
         images = tf.where(finite[:, None, None, None], images, 0.0)
         segments = self._partition(images, segments)
-        result = self.attribute(images, targets, segments)
+        with given_inputs(inputs):
+            result = self.attribute(images, targets, segments)
         status, usable = _status(finite, result)
         maps = result.maps
         if segments is not None and not result.grouped:
@@ -149,11 +162,15 @@ class Explainer(CompiledModel, abc.ABC):
             if callable(self.score)
             else self.score,
             "model_output": self.model_output,
+            "preprocess": saving.serialized(self.preprocess),
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
+        config["preprocess"] = saving.deserialized(
+            config.get("preprocess"), custom_objects
+        )
         for key in ("model", "superpixels", "score"):
             if isinstance(config.get(key), dict):
                 config[key] = keras.saving.deserialize_keras_object(
@@ -198,7 +215,7 @@ class Explainer(CompiledModel, abc.ABC):
             ValueError: the super-pixels or the model call Python on the host, or
                 `filepath` exists.
         """
-        shape = image_shape or classifier.input_shape(self.model)
+        shape = image_shape or self._image_shape()
         saving.export(self, filepath, shape, verbose)
 
 

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from tf_superpixel_saliency.explainers import model_inputs
 
-def as_function(model) -> Callable[[tf.Tensor], tf.Tensor]:
+
+def as_function(model) -> Callable[..., tf.Tensor]:
     """images → outputs for a model of any kind, always in inference mode.
 
     Args:
@@ -19,7 +21,10 @@ def as_function(model) -> Callable[[tf.Tensor], tf.Tensor]:
             function on tensors.
 
     Returns:
-        A function of (N, H, W, C) float32 that returns one tensor.
+        A function of images (N, H, W, C) float32, and of the model's further inputs
+        as keyword arguments, that returns one tensor. Functional models and signatures
+        get all of them by name; other models and functions are called with the images
+        first and the further inputs as keyword arguments.
 
     Raises:
         TypeError: nothing of the above.
@@ -45,39 +50,23 @@ def as_function(model) -> Callable[[tf.Tensor], tf.Tensor]:
     )
 
 
-def input_shape(model) -> tuple:
-    """(H, W, C) that a model takes, None where a size is free or isn't known."""
-    spec = None
-    if isinstance(model, keras.layers.Layer) or hasattr(model, "trainable_weights"):
+def input_shape(model, given=()) -> tuple:
+    """(H, W, C) of the images that a model takes, None where a size isn't known.
+
+    Args:
+        model: what `as_function` takes.
+        given: names of further inputs, which are not the image's.
+    """
+    spec = model_inputs.image_shape(model, given)
+    if spec is None and not given:
         try:
-            spec = model.input_shape
+            spec = model.input_shape  # a sequential or subclassed one that was built
         except (AttributeError, ValueError, RuntimeError):
-            spec = None  # subclassed, or never called
-    elif isinstance(model, tf.types.experimental.ConcreteFunction):
-        spec = _signature_shape(model)
-    elif hasattr(model, "signatures") and "serving_default" in model.signatures:
-        spec = _signature_shape(model.signatures["serving_default"])
+            spec = None
     if isinstance(spec, (list, tuple)) and len(spec) == 4:
         if all(size is None or isinstance(size, int) for size in spec):
             return tuple(spec[1:])
     return (None, None, None)
-
-
-def check_input_dtype(model):
-    """Refuse a Keras model whose `Input` has an integer dtype: it has no gradient."""
-    if not isinstance(model, keras.Model):
-        return
-    try:
-        inputs = model.inputs or []
-    except (AttributeError, ValueError):  # subclassed, or never called
-        inputs = []
-    for tensor in inputs:
-        if not keras.backend.is_float_dtype(tensor.dtype):
-            raise ValueError(
-                f"The model's input {tensor.name!r} has dtype {tensor.dtype}: integers "
-                "have no gradient. Build the model with a float32 Input, and cast "
-                "inside of it where a layer wants another type."
-            )
 
 
 def uses_float16(model) -> bool:
@@ -88,7 +77,8 @@ def uses_float16(model) -> bool:
     return any(layer.compute_dtype == "float16" for layer in layers)
 
 
-def _names_training(function) -> bool:
+def names_training(function) -> bool:
+    """Whether a function has an argument of the name `training`."""
     # Outside of Keras, **kwargs may be anything: nothing is put in unasked.
     return "training" in _parameters(function)
 
@@ -106,8 +96,20 @@ def _in_inference_mode(layer):
     if "training" not in _parameters(layer.call) and isinstance(
         layer, keras.layers.Layer
     ):
-        layer = _Inference(layer)
-    return lambda images: _one_output(layer(images, training=False))
+        return _with_inputs(_Inference(layer), layer)
+    return _with_inputs(layer, layer)
+
+
+def _with_inputs(function, layer):
+    """Called with a dictionary where a layer names its inputs, or with keywords."""
+
+    def call(images, **given):
+        if given and model_inputs.input_names(layer):
+            everything = model_inputs.arranged(layer, images, given)
+            return _one_output(function(everything, training=False))
+        return _one_output(function(images, training=False, **given))
+
+    return call
 
 
 class _Inference(keras.layers.Layer):
@@ -119,23 +121,25 @@ class _Inference(keras.layers.Layer):
     def __init__(self, layer):
         super().__init__(name="inference", dtype="float32", autocast=False)
         # A function keeps the layer's weights out of sight.
-        self._function = lambda images: layer(images, training=False)
+        self._function = lambda images, given: layer(images, training=False, **given)
         self.built = True
 
-    def call(self, images, training=False):
-        return self._function(images)
+    def call(self, images, training=False, **given):
+        return self._function(images, given)
 
 
 def _where_it_is_taken(function, owner=None):
-    keywords = {"training": False} if _names_training(function) else {}
+    keywords = {"training": False} if names_training(function) else {}
 
-    def call(images, _owner=owner):  # a SavedModel's function dies without it
-        return _one_output(function(images, **keywords))
+    def call(images, _owner=owner, **given):  # a SavedModel's dies without its owner
+        return _one_output(function(images, **keywords, **given))
 
     return call
 
 
 def _saved_model_function(model):
+    if len(model_inputs.input_names(model)) > 1:  # a call may take them in any form
+        return _signature_function(model.signatures["serving_default"], owner=model)
     if callable(model):
         function = model.__call__  # it, unlike the object, tells its arguments
     elif callable(getattr(model, "serve", None)):
@@ -153,33 +157,21 @@ def _saved_model_function(model):
 
 
 def _signature_function(signature, owner=None):
-    specs = _signature_specs(signature)
-    if len(specs) != 1:
+    specs = model_inputs.signature_specs(signature)
+    placed = [name for name in specs if isinstance(name, int)]
+    if placed and len(specs) > 1:
         raise TypeError(
-            f"The signature must take images alone, but its inputs are "
+            "The signature must name its inputs, but they are "
             f"{sorted(map(str, specs))}. Wrap it in a function of the images."
         )
-    (name,) = specs
 
-    def function(images, _owner=owner):
-        if isinstance(name, int):
+    def function(images, _owner=owner, **given):
+        if placed:
             return _one_output(signature(images))
-        return _one_output(signature(**{name: images}))
+        name = model_inputs.image_input(signature, given)
+        return _one_output(signature(**{name: images}, **given))
 
     return function
-
-
-def _signature_specs(signature):
-    """Inputs by keyword, or by place for a concrete function of one's own."""
-    positions, keywords = signature.structured_input_signature
-    return {**dict(enumerate(positions)), **keywords}
-
-
-def _signature_shape(signature):
-    specs = list(_signature_specs(signature).values())
-    if len(specs) == 1 and specs[0].shape.rank is not None:
-        return tuple(specs[0].shape)
-    return None
 
 
 def _one_output(outputs):

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.explainers import classifier, inputs
+from tf_superpixel_saliency.explainers import classifier, model_inputs, sources
 from tf_superpixel_saliency.ops import checks
 
 
@@ -27,25 +27,26 @@ class CompiledModel(keras.Model):
         self._direct = _DirectCalls()
         self._auto_jit = True
 
-    def __call__(self, images, targets=None, segments=None, **kwargs):
-        images, targets, segments = inputs.unpack(images, targets, segments)
-        if inputs.is_symbolic(images, targets, segments):
-            given = {"targets": targets, "segments": segments}
+    def __call__(self, images, targets=None, segments=None, inputs=None, **kwargs):
+        everything = sources.unpack(images, targets, segments, inputs)
+        if sources.is_symbolic(*everything):
+            images, *others = everything
+            given = dict(zip(sources.KEYS[1:], others))
             given = {key: value for key, value in given.items() if value is not None}
             return super().__call__(images, **given, **kwargs)
-        checked = self._checked(images, targets, segments)
-        return self._explain(checked)
+        return self._explain(self._checked(*everything))
 
     def _explain(self, tensors) -> dict:
         if self.run_eagerly:
             out = super().__call__(**tensors)
         else:
-            out = self._direct.function(self, tensors)(*tensors.values())
+            out = self._direct.function(self, tensors)(tensors)
         warn_about_status(out["status"].numpy(), stacklevel=4)
         return out
 
-    def _checked(self, images, targets, segments) -> dict:
-        images = checks.checked_images(images, classifier.input_shape(self.model))
+    def _checked(self, images, targets, segments, inputs=None) -> dict:
+        inputs = checks.named_inputs(inputs)
+        images = checks.checked_images(images, self._image_shape(inputs))
         if self.superpixels is not None and segments is None:
             self.superpixels.check_range(images)
         targets = checks.checked_targets(targets, len(images), self._num_classes())
@@ -53,7 +54,15 @@ class CompiledModel(keras.Model):
         if segments is not None:
             segments = checks.checked_segments(segments, images.shape)
             checked["segments"] = tf.constant(segments)
-        return checked
+        inputs = checks.checked_inputs(inputs, len(images))
+        model_inputs.image_input(self.model, inputs)
+        model_inputs.check_image_dtype(self.model, inputs)
+        return {**checked, "inputs": inputs} if inputs else checked
+
+    def _image_shape(self, inputs=()) -> tuple:
+        """(H, W, C) of the pictures, None where a size is free or isn't known."""
+        height, width, channels = classifier.input_shape(self.model, inputs)
+        return height, width, channels if self.preprocess is None else None
 
     def _num_classes(self):
         try:
@@ -71,15 +80,16 @@ class CompiledModel(keras.Model):
         callbacks=None,
         targets=None,
         segments=None,
+        inputs=None,
     ):
         """`keras.Model.predict` over arrays or a dataset: NumPy outputs.
 
         Args:
-            x: images (N, H, W, C), a dictionary of "images", "targets" and
-                "segments", or a `tf.data.Dataset` (or `PyDataset`, generator) of
+            x: images (N, H, W, C), a dictionary of "images", "targets", "segments"
+                and "inputs", or a `tf.data.Dataset` (or `PyDataset`, generator) of
                 batches of either.
             batch_size, verbose, steps, callbacks: as in Keras.
-            targets, segments: as at a direct call, where `x` is an array.
+            targets, segments, inputs: as at a direct call, where `x` is an array.
 
         Returns:
             A dictionary of arrays. All outputs stay in memory: for more than fits,
@@ -88,19 +98,19 @@ class CompiledModel(keras.Model):
         Raises:
             ValueError: as at a direct call; a dataset of (x, y) pairs.
         """
-        if not inputs.is_array(x):
-            x = inputs.check_source(x)
+        if not sources.is_array(x):
+            x = sources.check_source(x)
             out = super().predict(x, verbose=verbose, steps=steps, callbacks=callbacks)
             warn_about_status(out["status"])
             return out
-        checked = self._checked(*inputs.unpack(x, targets, segments))
-        arrays = {key: value.numpy() for key, value in checked.items()}
+        checked = self._checked(*sources.unpack(x, targets, segments, inputs))
+        arrays = tf.nest.map_structure(lambda value: value.numpy(), checked)
         count = len(arrays["images"])
         batch_size = batch_size or 32
         padding = -count % min(batch_size, count) if self.jit_compile else 0
         if padding:  # XLA compiles once a shape: fill the last batch
             rows = np.arange(count + padding) % count
-            arrays = {key: value[rows] for key, value in arrays.items()}
+            arrays = tf.nest.map_structure(lambda value: value[rows], arrays)
         out = super().predict(
             arrays,
             batch_size=batch_size,
@@ -126,8 +136,8 @@ class CompiledModel(keras.Model):
             ValueError: as `predict`: a bad image raises where `data` is an array, and
                 has its `status` where it comes from a dataset.
         """
-        prepare = self._checked if inputs.is_array(data) else inputs.as_tensors
-        for batch in inputs.batches(data, batch_size):
+        prepare = self._checked if sources.is_array(data) else sources.as_tensors
+        for batch in sources.batches(data, batch_size):
             out = self._explain(prepare(**batch))
             yield {key: value.numpy() for key, value in out.items()}
 
@@ -173,32 +183,35 @@ class _DirectCalls:
         self._lock = threading.Lock()
 
     def function(self, explainer, checked):
-        size = tuple(checked["images"].shape[1:])
-        key = (size, "segments" in checked)
+        signature = {key: _free_batch(value) for key, value in checked.items()}
+        key = str(signature)
         with self._lock:
             if key not in self._functions:
-                self._functions[key] = self._build(explainer, *key)
+                self._functions[key] = self._build(explainer, signature)
             return self._functions[key]
 
     @staticmethod
-    def _build(explainer, size, with_segments):
-        signature = [
-            tf.TensorSpec((None, *size), tf.float32, name="images"),
-            tf.TensorSpec((None,), tf.int32, name="targets"),
-        ]
-        if with_segments:
-            signature.append(tf.TensorSpec((None, *size[:2]), tf.int32, "segments"))
-
+    def _build(explainer, signature):
         return tf.function(
             # TensorFlow counts the traces of a method for all of its objects together,
             # and would warn of several explainers as of retracing; a partial has no
             # code that others share.
-            functools.partial(explainer.call),
-            input_signature=signature,
+            functools.partial(_call, explainer.call),
+            input_signature=[signature],
             jit_compile=True if explainer.jit_compile else None,
             # As under Keras' `predict`; and errors keep their own text.
             autograph=False,
         )
+
+
+def _call(call, tensors):
+    return call(**tensors)
+
+
+def _free_batch(value):
+    if isinstance(value, dict):
+        return {name: _free_batch(one) for name, one in value.items()}
+    return tf.TensorSpec((None, *value.shape[1:]), value.dtype)
 
 
 def warn_about_status(status, stacklevel=3):

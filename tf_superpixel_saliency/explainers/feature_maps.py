@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import inspect
 from collections.abc import Callable
 
 import keras
@@ -17,6 +18,7 @@ from tf_superpixel_saliency.explainers.layer_graph import (
     is_built,
     run_path,
 )
+from tf_superpixel_saliency.explainers.model_inputs import arranged
 from tf_superpixel_saliency.ops.resizing import resize_bilinear
 
 
@@ -46,11 +48,18 @@ class FeatureMaps:
             if is_built(model):
                 self._find()
             self._run = _Inference(
-                lambda images, mark: run_path(model, self._path, images, mark)
+                lambda images, given, mark: run_path(
+                    model, self._path, arranged(model, images, given), mark
+                )
             )
         else:
             features, head = _checked_pair(layer)
-            self._run = _Inference(lambda images, mark: head(mark(features(images))))
+            self._run = _Inference(
+                lambda images, given, mark: head(
+                    mark(features(images, **_taken(features, given))),
+                    **_taken(head, given),
+                )
+            )
 
     def _find(self):
         if not is_built(self._model):
@@ -60,22 +69,26 @@ class FeatureMaps:
             )
         self._path = find_path(self._model, self.layer)
 
-    def outputs(self, images: tf.Tensor, mark: Callable):
+    def outputs(self, images: tf.Tensor, mark: Callable, given: dict | None = None):
         """What the model returns, with `mark` called on the feature maps on the way.
 
         Args:
             images: (N, H, W, C) float32.
             mark: feature maps (N, h, w, K) → what the model goes on with.
+            given: the model's further inputs, {name: (N, …)}.
         """
         if self._path is None and self._has_name:
             if not is_built(self._model):  # a Sequential that was never called
                 self._model(images, training=False)
             self._find()
         return self._run(
-            images, mark=lambda maps: mark(_checked_maps(maps)), training=False
+            images,
+            given=given or {},
+            mark=lambda maps: mark(_checked_maps(maps)),
+            training=False,
         )
 
-    def features(self, images: tf.Tensor) -> tf.Tensor:
+    def features(self, images: tf.Tensor, given: dict | None = None) -> tf.Tensor:
         """The feature maps of images, (N, h, w, K) float32."""
         found = []
 
@@ -83,7 +96,7 @@ class FeatureMaps:
             found.append(maps)
             return maps
 
-        self.outputs(images, keep)
+        self.outputs(images, keep, given)
         return tf.cast(found[-1], tf.float32)
 
 
@@ -91,14 +104,16 @@ class FeatureMapExplainer(Explainer, abc.ABC):
     """Base of the methods that weigh the feature maps of a layer.
 
     Args:
-        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`.
+        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
+            `preprocess`.
         layer: which feature maps. The name of a layer of a functional or sequential
             Keras model, "outer/inner" for one of a model inside of it (a name that
             is there once needs no path); None for the last layer whose output is
             (N, h, w, K) with more than one pixel. For other models (subclassed,
             functions, SavedModels) a pair of functions: images → feature maps and
-            feature maps → what the model returns. A layer that runs several times
-            counts with its last run.
+            feature maps → what the model returns, each with arguments of the names of
+            those further inputs that it needs. A layer that runs several times counts
+            with its last run.
 
     Raises:
         ValueError, at once or for a model that was never called at the first call: no
@@ -166,8 +181,14 @@ class _Inference(keras.layers.Layer):
         self._function = function
         self.built = True
 
-    def call(self, images, mark, training=False):
-        return self._function(images, mark)
+    def call(self, images, given, mark, training=False):
+        return self._function(images, given, mark)
+
+
+def _taken(function, given):
+    """Those of the further inputs that a function has an argument for."""
+    names = inspect.signature(function).parameters
+    return {name: value for name, value in given.items() if name in names}
 
 
 def _checked_pair(layer):

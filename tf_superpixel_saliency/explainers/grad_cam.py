@@ -32,7 +32,8 @@ class GradCAM(FeatureMapExplainer):
     the targets whatever score was asked for.
 
     Args:
-        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`.
+        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
+            `preprocess`.
         layer: which feature maps: as in `FeatureMapExplainer`. By default the last.
         relu: whether negative values become 0; False keeps the evidence against.
 
@@ -77,9 +78,10 @@ class GradCAM(FeatureMapExplainer):
     def attribute(self, images, targets, segments):
         def evaluate(mark):
             scorer = Scorer(
-                lambda x: self._feature_maps.outputs(x, mark),
+                lambda x, **given: self._feature_maps.outputs(x, mark, given),
                 self.score,
                 self.model_output,
+                self.preprocess,
             )
             return scorer.evaluate(images, targets)
 

@@ -19,7 +19,8 @@ class IntegratedGradients(SampledExplainer):
     completeness Σ map = f(x) − f(x′), survives.
 
     Args:
-        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`.
+        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
+            `preprocess`.
         num_steps: number of gradients, for every quadrature.
         quadrature: "midpoint", "trapezoid" (both ends included), "gauss_legendre", or
             "adaptive": 17 forward passes along the path, then midpoints of cells in
@@ -103,6 +104,8 @@ class IntegratedGradients(SampledExplainer):
         difference = images - start
         start_score = self._scorer.evaluate(start, score.targets)
         nodes, weights = self._nodes(start, difference, score.targets)
+        # In the units of the gradients, which are those of what the model eats.
+        change = self._scorer.prepared(images) - self._scorer.prepared(start)
 
         def points(numbers):
             alphas = tf.gather(nodes, numbers)
@@ -111,7 +114,7 @@ class IntegratedGradients(SampledExplainer):
         def contribution(gradients, numbers, row_segments):
             del row_segments
             share = tf.reshape(tf.gather(weights, numbers), [-1, 1, 1, 1])
-            rows = tf.tile(difference, [tf.shape(numbers)[0], 1, 1, 1])
+            rows = tf.tile(change, [tf.shape(numbers)[0], 1, 1, 1])
             return share * rows * gradients, ()
 
         maps, *num_groups = self.add_up(
@@ -119,10 +122,8 @@ class IntegratedGradients(SampledExplainer):
         )
         # Summed in float64: 150,000 terms of either sign.
         total = tf.reduce_sum(tf.cast(maps, tf.float64), [1, 2, 3])
-        change = tf.cast(score.value, tf.float64) - tf.cast(
-            start_score.value, tf.float64
-        )
-        extras = {"completeness_error": tf.cast(tf.abs(total - change), tf.float32)}
+        gain = tf.cast(score.value, tf.float64) - tf.cast(start_score.value, tf.float64)
+        extras = {"completeness_error": tf.cast(tf.abs(total - gain), tf.float32)}
         return self.attribution(maps, score, extras, num_groups)
 
     def get_config(self):

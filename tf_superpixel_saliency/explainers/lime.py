@@ -36,7 +36,7 @@ class LIME(Explainer):
     the image weigh least.
 
     Args:
-        model: as in `Explainer`, and so are `score`, `model_output`.
+        model: as in `Explainer`, and so are `score`, `model_output`, `preprocess`.
         superpixels: a super-pixel layer; None for that of `lime`,
             `Quickshift(ratio=0.2, kernel_size=4, max_dist=200)`, some 30 to 100 large
             groups, of images in 0…255.

@@ -36,7 +36,8 @@ class RISE(Explainer):
     changes with the batch size.
 
     Args:
-        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`.
+        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
+            `preprocess`.
         num_masks: n; 4,000 to 8,000 in the paper for 224×224 images.
         grid: cells on a side of a mask, before it is enlarged.
         probability: p, in (0, 1]: the chance of a cell to be kept.

@@ -15,7 +15,8 @@ class SampledExplainer(Explainer, abc.ABC):
     """Base of the methods that add up gradients at `num_points` points of an image.
 
     Args:
-        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`.
+        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
+            `preprocess`.
         num_points: number of gradients an image.
         partition: "static" segments the clean image once; "dynamic" segments every
             point anew and groups its gradient by that before adding up (§3.2).
@@ -71,7 +72,7 @@ class SampledExplainer(Explainer, abc.ABC):
             extras: how many further values there are.
 
         Returns:
-            The sums: (N, H, W, C), then `extras` of (N,), then for "dynamic" the
+            The sums: (N, H, W, C'), then `extras` of (N,), then for "dynamic" the
             number of groups (N,).
         """
         batch = tf.shape(images)[0]
@@ -95,7 +96,9 @@ class SampledExplainer(Explainer, abc.ABC):
             )
 
         further = 1 if self.is_dynamic else 0
-        zeros = (tf.zeros_like(images),) + (row,) * (extras + further)
+        zeros = (tf.zeros_like(self._scorer.prepared(images)),) + (row,) * (
+            extras + further
+        )
         return sum_over_samples(add, zeros, self._num_points, batch, self.chunk_size)
 
     def _row_segments(self, rows, segments, count):
@@ -115,7 +118,7 @@ class SampledExplainer(Explainer, abc.ABC):
             extras["num_groups"] = num_groups[0] / self._num_points
         return Attribution(maps, self.is_dynamic, score, extras)
 
-    def call(self, images, targets=None, segments=None):
+    def call(self, images, targets=None, segments=None, inputs=None):
         if self.is_dynamic and (
             segments is not None or (isinstance(images, dict) and "segments" in images)
         ):
@@ -123,7 +126,7 @@ class SampledExplainer(Explainer, abc.ABC):
                 'partition="dynamic" segments every point by `superpixels`, so that '
                 '`segments` of your own have no place. Use partition="static".'
             )
-        return super().call(images, targets, segments)
+        return super().call(images, targets, segments, inputs)
 
     def get_config(self):
         return {

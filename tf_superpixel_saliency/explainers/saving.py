@@ -29,6 +29,8 @@ def check_serializable(explainer):
         )
     elif callable(explainer.score) and not _is_known(explainer.score):
         reason = "its score is a function that is not registered with Keras"
+    elif not _can_be_built_again(explainer.preprocess):
+        reason = "its preprocess is a function that is not registered with Keras"
     else:
         try:
             type(explainer).from_config(explainer.get_config())
@@ -68,6 +70,44 @@ def _is_known(item):
         return False
     name = keras.saving.get_registered_name(item)
     return keras.saving.get_registered_object(name) is item
+
+
+def _can_be_built_again(preprocess):
+    if preprocess is None or isinstance(preprocess, keras.layers.Layer):
+        return True  # a layer's class was looked at with all others
+    return _is_known(preprocess) or _application_name(preprocess) is not None
+
+
+def serialized(preprocess):
+    """The configuration of a step before the model, as `deserialized` takes it.
+
+    Keras builds layers and registered functions again, but not the functions of
+    `keras.applications`: these are kept by their public names.
+    """
+    return _application_name(preprocess) or keras.saving.serialize_keras_object(
+        preprocess
+    )
+
+
+def deserialized(config, custom_objects=None):
+    """The function or layer of a configuration that `serialized` made."""
+    if isinstance(config, str):
+        package, _, name = config.removesuffix(".preprocess_input").rpartition(".")
+        if package == "keras.applications":
+            return getattr(keras.applications, name).preprocess_input
+    if isinstance(config, dict):
+        return keras.saving.deserialize_keras_object(config, custom_objects)
+    return config
+
+
+def _application_name(function):
+    """The public name of a `preprocess_input` of `keras.applications`, or None."""
+    for name, module in vars(keras.applications).items():
+        if function is not None and function is getattr(
+            module, "preprocess_input", None
+        ):
+            return f"keras.applications.{name}.preprocess_input"
+    return None
 
 
 def _package(item):

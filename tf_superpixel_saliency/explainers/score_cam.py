@@ -41,7 +41,8 @@ class ScoreCAM(FeatureMapExplainer):
     whole batch.
 
     Args:
-        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`.
+        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
+            `preprocess`.
         layer: which feature maps: as in `FeatureMapExplainer`. By default the last.
         max_channels: only so many feature maps, those with the largest standard
             deviation over the pixels of each image (Faster-Score-CAM); None for all.
@@ -90,7 +91,10 @@ class ScoreCAM(FeatureMapExplainer):
 
     def attribute(self, images, targets, segments):
         score = self._scorer.evaluate(images, targets)
-        features = self._largest(self._feature_maps.features(images))
+        features = self._feature_maps.features(
+            self._scorer.prepared(images), self._scorer.further_inputs(images)
+        )
+        features = self._largest(features)
         fill = masked.fill_colour(self.fill, images)
         scores = self._channel_scores(images, score.targets, features, fill)
         hidden = tf.zeros_like(images) + fill

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+
+import keras
 import tensorflow as tf
 
-from tf_superpixel_saliency.explainers import classifier
+from tf_superpixel_saliency.explainers import classifier, model_inputs
 from tf_superpixel_saliency.ops import gradients, scores
 from tf_superpixel_saliency.ops.scores import Score
 
 SCORES = ("probability", "logit")
 MODEL_OUTPUTS = ("auto", "probability", "logit")
+
+# The further inputs of the batch that is explained. Methods pass rows of images and
+# targets about, in loops and chunks; what belongs to the batch as a whole stays here,
+# in the one context that a graph is traced in.
+_GIVEN: contextvars.ContextVar[dict | None] = contextvars.ContextVar(
+    "inputs", default=None
+)
+
+
+@contextlib.contextmanager
+def given_inputs(inputs: dict | None):
+    """Score inside with a model's further inputs, {name: (N, …)}."""
+    token = _GIVEN.set(inputs)
+    try:
+        yield
+    finally:
+        _GIVEN.reset(token)
 
 
 class Scorer:
@@ -19,9 +40,10 @@ class Scorer:
         model: what `classifier.as_function` takes.
         score: "probability", "logit", or a callable (outputs, targets) → (N,).
         model_output: what the model returns; "auto" finds it out.
+        preprocess: pictures → what the model eats, or None where that is the same.
     """
 
-    def __init__(self, model, score, model_output):
+    def __init__(self, model, score, model_output, preprocess=None):
         if not callable(score) and score not in SCORES:
             raise ValueError(
                 f"score must be one of {SCORES} or a callable (outputs, targets) → "
@@ -32,15 +54,63 @@ class Scorer:
                 f"model_output must be one of {MODEL_OUTPUTS}, but got "
                 f"{model_output!r}."
             )
-        classifier.check_input_dtype(model)
+        if preprocess is not None and not callable(preprocess):
+            raise TypeError(
+                "preprocess must be a function or Keras layer, pictures (N, H, W, C) → "
+                f"what the model eats, or None, but got {preprocess!r}."
+            )
+        model_inputs.check_image_dtype(model)
         self.score = score
+        self._preprocess = preprocess
         self.model_output = model_output
         self.half = classifier.uses_float16(model)
         self._function = classifier.as_function(model)
 
+    def prepared(self, images: tf.Tensor) -> tf.Tensor:
+        """Pictures (N, H, W, C) as the model eats them, (N, H, W, C') float32."""
+        if self._preprocess is None:
+            return images
+        settings = (
+            {"training": False}
+            if isinstance(self._preprocess, keras.layers.Layer)
+            and classifier.names_training(self._preprocess.call)
+            else {}
+        )
+        try:
+            prepared = self._preprocess(images, **settings)
+        except NotImplementedError as error:  # NumPy was given a symbolic tensor
+            raise TypeError(
+                "preprocess must be written in TensorFlow or Keras operations, since "
+                f"it is part of the graph, but calls NumPy: {error}"
+            ) from error
+        prepared = tf.cast(prepared, tf.float32)
+        if prepared.shape.rank != 4 or not prepared.shape[:3].is_compatible_with(
+            images.shape[:3]
+        ):
+            raise ValueError(
+                "preprocess must keep the batch and the size of the pictures, so that "
+                "a pixel of one is a pixel of the other, but made "
+                f"{tuple(prepared.shape)} of {tuple(images.shape)}. Resize the "
+                "pictures before they are explained."
+            )
+        return tf.ensure_shape(prepared, [*images.shape[:3], prepared.shape[3]])
+
     def evaluate(self, images: tf.Tensor, targets: tf.Tensor) -> Score:
-        """The score at `images` (N, H, W, C) for `targets` (N,), −1: predicted."""
-        outputs = self._function(images)
+        """The score at pictures (N, H, W, C) for `targets` (N,), −1: predicted."""
+        return self._evaluate(self.prepared(images), targets)
+
+    def further_inputs(self, images: tf.Tensor) -> dict:
+        """The batch's further inputs, repeated for k·N rows of images."""
+        rows = tf.shape(images)[0]
+        return {
+            name: _repeated(value, rows) for name, value in (_GIVEN.get() or {}).items()
+        }
+
+    def _outputs(self, prepared):
+        return self._function(prepared, **self.further_inputs(prepared))
+
+    def _evaluate(self, prepared, targets):
+        outputs = self._outputs(prepared)
         if callable(self.score):
             return self._custom(outputs, targets)
         if outputs.shape.rank != 2:
@@ -58,9 +128,17 @@ class Scorer:
         return self._probability(outputs, targets, kind, activation)
 
     def gradient(self, images, targets) -> tuple[tf.Tensor, Score]:
-        """∇_x of the score at `images`, (N, H, W, C) float32, and the score."""
+        """The gradient at pictures, in what the model eats, and the score there.
+
+        Args:
+            images: (N, H, W, C) pictures.
+            targets: (N,) int32, −1 for the predicted class.
+
+        Returns:
+            (N, H, W, C') float32, and the score.
+        """
         return gradients.input_gradient(
-            lambda x: self.evaluate(x, targets), images, self.half
+            lambda x: self._evaluate(x, targets), self.prepared(images), self.half
         )
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
@@ -70,7 +148,7 @@ class Scorer:
             ValueError: it can't be told whether the model returns probabilities or
                 logits, or its outputs are no rows of class scores.
         """
-        outputs = self._function(images)
+        outputs = self._outputs(self.prepared(images))
         if outputs.shape.rank != 2:
             raise ValueError(
                 "The model must return one row of class scores an image, shape (N, "
@@ -132,3 +210,9 @@ class Scorer:
         return scores.plain_score(
             scores.pick(outputs_or_logits, targets), outputs, targets
         )
+
+
+def _repeated(values, rows):
+    """(N, …) → (k·N, …): rows of samples are copies of the batch, one after another."""
+    count = rows // tf.shape(values)[0]
+    return tf.tile(values, [count, *[1] * (values.shape.rank - 1)])

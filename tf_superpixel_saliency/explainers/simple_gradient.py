@@ -16,7 +16,7 @@ class SimpleGradient(Explainer):
 
     Args:
         model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
-            the call's arguments, its outputs and errors.
+            `preprocess`, the call's arguments, its outputs and errors.
         partition: taken for likeness with the other methods. There is one input to
             partition, so "static" and "dynamic" are the same.
 

@@ -22,7 +22,8 @@ class SmoothGrad(SampledExplainer):
     chunks or the device. To compare two networks, give each a seed of its own.
 
     Args:
-        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`.
+        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
+            `preprocess`.
         num_samples: number of noisy copies n.
         noise_level: σ as a fraction of each image's own max − min, at least 0.
         seed: 0 … 2³¹ − 1.

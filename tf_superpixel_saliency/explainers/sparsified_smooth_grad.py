@@ -29,7 +29,8 @@ class SparsifiedSmoothGrad(SmoothGrad):
     groups. Without super-pixels both are the same.
 
     Args:
-        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`.
+        model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
+            `preprocess`.
         num_samples, noise_level, seed: as in `SmoothGrad`.
         top_fraction: τ in (0, 1].
         relaxed: the relaxed form in place of the binary one.

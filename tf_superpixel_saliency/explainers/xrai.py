@@ -45,7 +45,7 @@ class XRAI(SampledExplainer):
     `min_pixels` says more (there 50).
 
     Args:
-        model: as in `Explainer`, and so are `score`, `model_output`.
+        model: as in `Explainer`, and so are `score`, `model_output`, `preprocess`.
         superpixels: one super-pixel layer or a list of them, such as one algorithm at
             several scales. None for the original's: Felzenszwalb's at six scales, of
             images in 0…255. They run on the host: for XLA and export take layers that
@@ -111,29 +111,33 @@ class XRAI(SampledExplainer):
         lowest = tf.reduce_min(images, axes, keepdims=True)
         highest = tf.reduce_max(images, axes, keepdims=True)
 
-        def path(numbers):
-            """Of points (k,): shares α and differences, (k, N, …)."""
-            white = (numbers >= self.num_steps)[:, None, None, None, None]
-            step = tf.cast(numbers % self.num_steps, tf.float32)
-            share = (step + 0.5) / self.num_steps
-            difference = images - tf.where(white, highest, lowest)
-            return share[:, None, None, None, None], difference
+        # In the units of the gradients, which are those of what the model eats.
+        own = self._scorer.prepared(images)
+        from_low, from_high = (
+            own - self._scorer.prepared(tf.zeros_like(images) + constant)
+            for constant in (lowest, highest)
+        )
+
+        def is_white(numbers):
+            return (numbers >= self.num_steps)[:, None, None, None, None]
 
         def points(numbers):
-            share, difference = path(numbers)
+            step = tf.cast(numbers % self.num_steps, tf.float32)
+            share = ((step + 0.5) / self.num_steps)[:, None, None, None, None]
+            difference = images - tf.where(is_white(numbers), highest, lowest)
             return images - (1 - share) * difference
 
         def contribution(gradients, numbers, row_segments):
             del row_segments
-            _, difference = path(numbers)
-            return tf.reshape(difference, tf.shape(gradients)) * gradients, ()
+            change = tf.where(is_white(numbers), from_high, from_low)
+            return tf.reshape(change, tf.shape(gradients)) * gradients, ()
 
         (total,) = self.add_up(images, score.targets, None, points, contribution)
         both = total / (2 * self.num_steps)
         return Attribution(tf.reduce_max(both, -1, keepdims=True), True, score, {})
 
-    def call(self, images, targets=None, segments=None):
-        out = super().call(images, targets, segments)
+    def call(self, images, targets=None, segments=None, inputs=None):
+        out = super().call(images, targets, segments, inputs)
         # The attribution and the partitions, of which the map is made only here.
         finite = checks.all_finite(out["maps"])
         values = tf.where(finite[:, None, None], out["maps"][..., 0], 0.0)
@@ -175,11 +179,11 @@ class XRAI(SampledExplainer):
         segments = tf.reshape(groups.compress_labels(flat), stacked)
         return tf.ensure_shape(segments, [images.shape[0], number, *images.shape[1:3]])
 
-    def _checked(self, images, targets, segments):
+    def _checked(self, images, targets, segments, inputs=None):
         several = None if segments is None else checks.as_array(segments)
         if several is None or several.ndim != 4 or several.shape[1] == 0:
-            return super()._checked(images, targets, segments)
-        checked = super()._checked(images, targets, several[:, 0])
+            return super()._checked(images, targets, segments, inputs)
+        checked = super()._checked(images, targets, several[:, 0], inputs)
         shape = checked["images"].shape
         several = [checks.checked_segments(s, shape) for s in several.swapaxes(0, 1)]
         return {**checked, "segments": tf.constant(np.stack(several, axis=1))}

@@ -6,6 +6,8 @@ the host, and every output carries `status`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 
@@ -145,6 +147,52 @@ def checked_targets(targets, batch: int, classes: int | None = None) -> np.ndarr
             f"class, but got {bad}."
         )
     return array.astype(np.int32)
+
+
+def named_inputs(inputs) -> dict:
+    """A model's further inputs by name, {} for None.
+
+    Raises:
+        TypeError: no mapping of names.
+    """
+    if inputs is None:
+        return {}
+    if not isinstance(inputs, Mapping) or not all(isinstance(k, str) for k in inputs):
+        raise TypeError(
+            "inputs must be a dictionary of the model's further inputs, {name: (N, …)},"
+            f" but got {type(inputs).__name__}."
+        )
+    return dict(inputs)
+
+
+def checked_inputs(inputs: dict, batch: int) -> dict:
+    """A model's further inputs as tensors, {name: (N, …)}.
+
+    Args:
+        inputs: what `named_inputs` returns.
+        batch: N.
+
+    Raises:
+        ValueError: an input without one row an image, or with NaN or infinite numbers.
+    """
+    checked = {}
+    for name, value in inputs.items():
+        array = value if tf.is_tensor(value) else as_array(value)
+        if array.dtype == np.float64:  # Python's numbers; Keras' models take float32
+            array = tf.cast(array, tf.float32)
+        tensor = tf.convert_to_tensor(array)
+        if tensor.shape.rank == 0 or tensor.shape[0] != batch:
+            raise ValueError(
+                f"The input {name!r} must have one row for each of the {batch} images, "
+                f"but got shape {tuple(tensor.shape)}."
+            )
+        if tensor.dtype.is_floating and not np.isfinite(tensor.numpy()).all():
+            raise ValueError(
+                f"The input {name!r} holds NaN or infinite numbers, which have no "
+                "explanation. Remove those images, or fill what is missing."
+            )
+        checked[name] = tensor
+    return checked
 
 
 def checked_segments(segments, images_shape) -> np.ndarray:

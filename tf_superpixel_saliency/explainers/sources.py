@@ -12,24 +12,26 @@ import tensorflow as tf
 
 from tf_superpixel_saliency.ops import checks
 
-KEYS = ("images", "targets", "segments")
+KEYS = ("images", "targets", "segments", "inputs")
 
 
-def unpack(images, targets=None, segments=None):
-    """(images, targets, segments) from these, or from one dictionary of them."""
+def unpack(images, targets=None, segments=None, inputs=None):
+    """(images, targets, segments, inputs) from these, or one dictionary of them."""
     if isinstance(images, Mapping):
         unknown = sorted(set(images) - set(KEYS))
         if unknown or "images" not in images:
             raise ValueError(
-                'A dictionary of inputs holds "images" and, if wanted, "targets" and '
-                f'"segments", but this one holds {sorted(images)}.'
+                'A dictionary of inputs holds "images" and, if wanted, "targets", '
+                '"segments" and "inputs" (a dictionary of the model\'s further '
+                f"inputs), but this one holds {sorted(images)}."
             )
         targets = images.get("targets", targets)
         segments = images.get("segments", segments)
+        inputs = images.get("inputs", inputs)
         images = images["images"]
     elif isinstance(images, tuple) and len(images) == 2:
         raise ValueError(_PAIR_TEXT)
-    return images, targets, segments
+    return images, targets, segments, inputs
 
 
 _PAIR_TEXT = (
@@ -86,7 +88,7 @@ def _check_element(element, what):
         raise ValueError(_PAIR_TEXT)
     if isinstance(element, (tuple, list)):
         (element,) = element
-    images, _, _ = unpack(element)
+    images, *_ = unpack(element)
     shape = images.shape if hasattr(images, "shape") else np.shape(images)
     rank = shape.rank if isinstance(shape, tf.TensorShape) else len(shape)
     if rank is not None and rank != 4:
@@ -105,16 +107,15 @@ def _elements(data):
 
 
 def batches(data, batch_size: int) -> Iterator[dict]:
-    """Batches {"images", "targets", "segments"} from arrays or a source of batches."""
+    """Batches, dictionaries of `KEYS`, from arrays or a source of batches."""
     if not is_array(data):
         for element in _elements(check_source(data)):
             _check_element(element, "iterable")
             if isinstance(element, (tuple, list)):
                 (element,) = element
-            images, targets, segments = unpack(element)
-            yield {"images": images, "targets": targets, "segments": segments}
+            yield dict(zip(KEYS, unpack(element)))
         return
-    images, targets, segments = unpack(data)
+    images, targets, segments, inputs = unpack(data)
     images = images if tf.is_tensor(images) else np.asarray(images)
     count = len(images)
     if targets is not None:
@@ -127,16 +128,19 @@ def batches(data, batch_size: int) -> Iterator[dict]:
             "segments": segments
             if segments is None or np.ndim(segments) == 2
             else segments[rows],
+            "inputs": inputs
+            and {name: np.asarray(value)[rows] for name, value in inputs.items()},
         }
 
 
-def as_tensors(images, targets=None, segments=None) -> dict:
+def as_tensors(images, targets=None, segments=None, inputs=None) -> dict:
     """A dataset's batch as an explainer's graph takes it; `status` tells what is wrong.
 
     Args:
         images: (N, H, W, C) numbers.
         targets: None, one integer or (N,).
         segments: None, (H, W) or (N, H, W) integers.
+        inputs: None, or the model's further inputs, {name: (N, …)}.
     """
     images = tf.cast(images, tf.float32)
     count = tf.shape(images)[:1]
@@ -145,4 +149,6 @@ def as_tensors(images, targets=None, segments=None) -> dict:
     if segments is not None:
         segments = tf.cast(segments, tf.int32)
         tensors["segments"] = tf.broadcast_to(segments, tf.shape(images)[:3])
+    if inputs:
+        tensors["inputs"] = tf.nest.map_structure(tf.convert_to_tensor, dict(inputs))
     return tensors
