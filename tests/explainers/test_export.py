@@ -44,12 +44,14 @@ folder = sys.argv[1]
 images, targets = np.load(folder + "/images.npy"), np.load(folder + "/targets.npy")
 for name in sys.argv[2:]:
     loaded = tf.saved_model.load(f"{folder}/{name}")
-    out = loaded.serve(tf.constant(images), tf.constant(targets))
-    one = loaded.signatures["serving_default"](
+    out = loaded.explain_maps(tf.constant(images), tf.constant(targets))
+    one = loaded.signatures["explain"](
         images=tf.constant(images[:1]), targets=tf.constant(targets[:1])
     )
+    assert set(one) == set(out) - {"maps"}
     out = {key: np.asarray(value) for key, value in out.items()}
-    assert np.allclose(one["maps"], out["maps"][:1], rtol=1e-4, atol=1e-9)
+    assert np.allclose(one["heatmaps"], out["heatmaps"][:1], rtol=1e-4, atol=1e-9)
+    out["prediction"] = loaded.serve(tf.constant(images))
     np.savez(f"{folder}/{name}.npz", **out)
 assert "tf_superpixel_saliency" not in sys.modules
 """
@@ -75,7 +77,8 @@ def folder(tmp_path_factory):
 def test_another_process_gets_the_same(folder, name):
     expected = as_arrays(EXPORTED[name](classifier())(photos(5), TARGETS))
     out = np.load(folder / f"{name}.npz")
-    assert set(out.files) == set(expected)
+    assert set(out.files) == {*expected, "prediction"}
+    np.testing.assert_allclose(out["prediction"], classifier()(photos(5)), rtol=1e-5)
     assert relative_error(out["maps"], expected["maps"]).max() < 1e-5
     for key in ("segments", "targets", "status"):
         np.testing.assert_array_equal(out[key], expected[key])
@@ -126,7 +129,7 @@ def test_saved_model_cli_runs_it(folder):
     np.save(folder / "classes.npy", np.array([3, -1], "int32"))
     command = [
         str(cli), "run", "--dir", str(folder / "smooth"), "--tag_set", "serve",
-        "--signature_def", "serving_default", "--outdir", str(folder),
+        "--signature_def", "explain_maps", "--outdir", str(folder),
         "--inputs", f"images={folder}/two.npy;targets={folder}/classes.npy",
         "--overwrite",
     ]  # fmt: skip
@@ -191,8 +194,10 @@ def test_a_function_is_exported_with_a_shape(tmp_path):
     expected = explainer(photos(2))["maps"]
     explainer.export(tmp_path / "model", image_shape=SIZE)
     loaded = tf.saved_model.load(str(tmp_path / "model"))
-    out = loaded.serve(tf.constant(photos(2)), tf.constant([-1, -1]))
+    out = loaded.explain_maps(tf.constant(photos(2)), tf.constant([-1, -1]))
     assert relative_error(out["maps"], expected).max() < 1e-5
+    own = loaded.signatures["serving_default"](images=tf.constant(photos(2)))
+    np.testing.assert_allclose(own["output_0"], model(photos(2)), rtol=1e-5)
     with pytest.raises(ValueError, match="image_shape"):
         explainer.export(tmp_path / "other", image_shape=(224, 224))
 
@@ -209,6 +214,6 @@ def test_the_batch_status_and_the_weights_live_in_the_file(folder):
     loaded = tf.saved_model.load(str(folder / "simple"))
     images = photos(3)
     images[1, 0, 0, 0] = np.nan
-    out = loaded.serve(tf.constant(images), tf.constant([0, 0, 7]))
+    out = loaded.explain_maps(tf.constant(images), tf.constant([0, 0, 7]))
     assert out["status"].numpy().tolist() == [0, 1, 2]
     assert np.isnan(out["maps"][1:]).all() and np.isfinite(out["maps"][0]).all()

@@ -201,19 +201,24 @@ class Explainer(CompiledModel, abc.ABC):
     def export(self, filepath, image_shape=None, verbose=False):
         """Export the whole explanation as a SavedModel, super-pixels included.
 
-        Its endpoint `serve` takes `images` (N, H, W, C) float32 and `targets` (N,)
-        int32, −1 for the predicted class, and needs none of this package.
+        It needs none of this package. Its signatures: `serving_default`, the model's
+        own, which Python calls `serve` too; `explain`, which takes `images`
+        (N, H, W, C) float32, `targets` (N,) int32, −1 for the predicted class, and
+        further inputs by name, and returns all outputs but `maps`; `explain_maps`, the
+        same with `maps`. `tss.export` makes the folder that a server wants: the same
+        signatures and one for encoded photos, version numbers, warm-up requests.
 
         Args:
             filepath: folder to make.
             image_shape: (H, W, C) of the images, None where a size stays free; that
                 of the model's input unless given. Subclassed models and functions
                 don't tell it.
-            verbose: print the endpoint's signature, as Keras does.
+            verbose: print the signatures, as Keras does.
 
         Raises:
             ValueError: the super-pixels or the model call Python on the host, or
-                `filepath` exists.
+                `filepath` exists, or the model has two inputs of images: `tss.export`
+                takes their names.
         """
         shape = image_shape or self._image_shape()
         saving.export(self, filepath, shape, verbose)

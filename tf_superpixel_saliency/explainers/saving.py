@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import os
-import shutil
-
 import keras
-import tensorflow as tf
 
+from tf_superpixel_saliency.explainers import model_inputs, saved_model
+from tf_superpixel_saliency.explainers.signatures import Explanation, own
 from tf_superpixel_saliency.ops.compilation import portable_graph
 
 
@@ -115,13 +111,13 @@ def _package(item):
 
 
 def export(explainer, path, image_shape, verbose=False):
-    """Write a SavedModel with one endpoint `serve`: images and targets → outputs.
+    """Write a SavedModel: the model's own signature and the explanation's.
 
     Args:
         explainer: an `Explainer`.
         path: folder to make.
         image_shape: (H, W, C), None where a size stays free.
-        verbose: print the endpoint's signature, as Keras does.
+        verbose: print the signatures, as Keras does.
 
     Raises:
         ValueError: the super-pixels or the model run on the host, or `path` exists.
@@ -131,62 +127,14 @@ def export(explainer, path, image_shape, verbose=False):
             "image_shape must be (H, W, C), None where a size stays free, but got "
             f"{image_shape}."
         )
-    refuse_host_layers(explainer)
-    path = os.fspath(path)
-    if os.path.exists(path):
-        raise ValueError(
-            f"{path!r} exists. Choose a new folder: an export is never mixed with "
-            "what is there."
-        )
-    archive = keras.export.ExportArchive()
-    # Neither the explainer nor the model is passed to `track`: the endpoint's own
-    # variables are found, and tracking would store every weight twice.
-    signature = [
-        tf.TensorSpec((None, *image_shape), tf.float32, name="images"),
-        tf.TensorSpec((None,), tf.int32, name="targets"),
-    ]
-    with portable_graph():
-        endpoint = archive.add_endpoint(
-            "serve",
-            lambda images, targets: explainer.call(images, targets),
-            input_signature=signature,
-        )
-        refuse_host_operations(endpoint.get_concrete_function().graph)
-        with open(os.devnull, "w") as sink, _removed_on_error(path):
-            quiet = contextlib.redirect_stdout(sink)
-            with contextlib.nullcontext() if verbose else quiet:
-                archive.write_out(path)
-
-
-@contextlib.contextmanager
-def _removed_on_error(path):
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
-
-
-def refuse_host_layers(explainer):
-    """Raise where a super-pixel layer leaves the graph: its export would not load."""
-    for layer in explainer._flatten_layers():
-        if getattr(layer, "on_host", False):
-            raise ValueError(
-                f"{type(layer).__name__} calls scikit-image on the host and can't be "
-                "exported: the SavedModel would need this Python process. Use "
-                "Quickshift, SLIC or SquareGrid, which are in the graph, or pass "
-                "`segments` of your own."
-            )
-
-
-def refuse_host_operations(graph):
-    """Raise where a graph calls Python: its export would load and then fail."""
-    definition = graph.as_graph_def()
-    nodes = [definition.node, *(f.node_def for f in definition.library.function)]
-    for node in itertools.chain.from_iterable(nodes):
-        if node.op in ("PyFunc", "PyFuncStateless", "EagerPyFunc"):
-            raise ValueError(
-                f"The model calls Python on the host ({node.op} {node.name!r}) and "
-                "can't be exported: the SavedModel would need this Python process. "
-                "Write that step in TensorFlow operations."
-            )
+    saved_model.refuse_host_layers(explainer)
+    further = model_inputs.given_specs(explainer.model)
+    with saved_model.whole_folder(path) as folder, portable_graph():
+        explanation = Explanation(explainer, image_shape, further)
+        signatures = [
+            own(explainer.model, image_shape, further),
+            explanation.signature("explain", with_maps=False),
+            explanation.signature("explain_maps", with_maps=True),
+        ]
+        resources = saved_model.trackable(explainer.model)
+        saved_model.write(signatures, folder, resources, verbose)

@@ -1,0 +1,138 @@
+"""Writing SavedModels: whole folders, weights once, nothing that needs Python."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+from tf_superpixel_saliency.explainers.signatures import Signature
+
+
+@contextlib.contextmanager
+def whole_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """A folder to write to, moved to `path` at the end, removed where writing fails.
+
+    A move within a folder is one step: a server that watches it sees a whole
+    SavedModel or none.
+
+    Args:
+        path: the folder to be there in the end; its parents are made.
+
+    Yields:
+        An empty folder beside it.
+
+    Raises:
+        ValueError: `path` exists.
+        OSError: it can't be written.
+    """
+    path = pathlib.Path(path)
+    if path.exists():
+        raise ValueError(
+            f"{str(path)!r} exists. Choose a new folder: an export is never mixed with "
+            "what is there."
+        )
+    partial = path.with_name(f".partial-{path.name}-{os.getpid()}")
+    made = [folder for folder in path.parents if not folder.exists()]
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        _flush(partial)
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        for folder in made:
+            with contextlib.suppress(OSError):  # something else is in it by now
+                folder.rmdir()
+        raise
+
+
+def _flush(folder):
+    """Have the files on the disk before the move shows them."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with open(file, "rb+") as opened:
+                os.fsync(opened.fileno())
+
+
+def write(signatures: list[Signature], folder, resources=(), verbose=False) -> list:
+    """Write a SavedModel of some signatures, to be called inside `portable_graph`.
+
+    Args:
+        signatures: the first is `serving_default` as well.
+        folder: where to, an empty folder.
+        resources: objects whose lookup tables go along. Their weights are found by
+            themselves: passing a Keras model here would store every weight twice.
+        verbose: print the signatures, as Keras does.
+
+    Returns:
+        The traced functions.
+
+    Raises:
+        ValueError: a function calls Python on the host.
+    """
+    archive = keras.export.ExportArchive()
+    for resource in resources:
+        if not isinstance(resource, keras.layers.Layer):
+            archive.track(resource)
+    traced = []
+    for name, function, specs in signatures:
+        endpoint = archive.add_endpoint(name, function, input_signature=specs)
+        traced.append(endpoint.get_concrete_function())
+        refuse_host_operations(traced[-1].graph)
+    with open(os.devnull, "w") as sink:
+        quiet = contextlib.redirect_stdout(sink)
+        with contextlib.nullcontext() if verbose else quiet:
+            archive.write_out(os.fspath(folder))
+    return traced
+
+
+def refuse_host_layers(explainer, with_segments=False):
+    """Raise where a super-pixel layer leaves the graph: its export would not load.
+
+    Args:
+        explainer: an `Explainer`.
+        with_segments: whether the caller brings the segments, and the layer is asked
+            only where a method segments changed images.
+
+    Raises:
+        ValueError: names the layer and what to do.
+    """
+    if with_segments and not getattr(explainer, "is_dynamic", False):
+        return
+    for layer in explainer._flatten_layers():
+        if getattr(layer, "on_host", False):
+            raise ValueError(
+                f"{type(layer).__name__} calls scikit-image on the host and can't be "
+                "exported: the SavedModel would need this Python process. Use "
+                "Quickshift, SLIC or SquareGrid, which are in the graph, or pass "
+                "`segments` of your own: tss.export(explainer, path, "
+                'segments="input") makes a SavedModel that takes them'
+                + (' (not for partition="dynamic").' if with_segments else ".")
+            )
+
+
+def refuse_host_operations(graph):
+    """Raise where a graph calls Python: its export would load and then fail."""
+    definition = graph.as_graph_def()
+    nodes = [definition.node, *(f.node_def for f in definition.library.function)]
+    for node in itertools.chain.from_iterable(nodes):
+        if node.op in ("PyFunc", "PyFuncStateless", "EagerPyFunc"):
+            raise ValueError(
+                f"The model calls Python on the host ({node.op} {node.name!r}) and "
+                "can't be exported: the SavedModel would need this Python process. "
+                "Write that step in TensorFlow operations."
+            )
+
+
+def trackable(model) -> list:
+    """The objects of a model whose lookup tables a SavedModel has to be told of."""
+    if isinstance(model, keras.layers.Layer):
+        return []
+    return [model] if isinstance(model, tf.__internal__.tracking.Trackable) else []
