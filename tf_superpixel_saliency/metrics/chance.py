@@ -37,7 +37,7 @@ def chance_corrected(
 
     Two maps grouped by the same segments agree even where they are noise: the mean of
     noise goes as 1/√|S|, so both show the sizes of the groups, and white noise reaches
-    a structural similarity of 0.4–0.5. Chance is measured on the same segments with
+    a structural similarity of 0.3–0.6. Chance is measured on the same segments with
     what B's map would be if it knew nothing of A's:
 
     - `chance_shuffled`: B's map of the image with its pixels shuffled, all channels of
