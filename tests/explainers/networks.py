@@ -49,7 +49,8 @@ def photos(count=3, size=SIZE, seed=0):
     rng = np.random.default_rng(seed)
     rows = np.arange(size[0])[:, None] // 4
     columns = np.arange(size[1])[None] // 3
-    colours = rng.uniform(20, 235, (count, 8, 8, size[2]))
+    patches = (max(8, rows[-1, 0] + 1), max(8, columns[0, -1] + 1))
+    colours = rng.uniform(20, 235, (count, *patches, size[2]))
     images = colours[:, rows, columns] + rng.uniform(-15, 15, (count, *size))
     return images.astype("float32")
 
