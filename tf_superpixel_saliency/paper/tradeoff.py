@@ -158,7 +158,8 @@ def run_distance(setting: Setting) -> None:
     title = "Distance of super-pixel maps and of SmoothGrad from the pixel gradient"
     notes = (
         f"{len(images)} photos, EfficientNet-Lite0. Relative distance ‖m − m₀‖/‖m₀‖ "
-        "and remaining energy ‖m‖²/‖m₀‖², m₀ the pixel SimpleGradient.",
+        "and remaining energy ‖m‖²/‖m₀‖² (geometric mean: it spans orders of "
+        "magnitude), m₀ the pixel SimpleGradient.",
     )
     setting.write_table(Table("figure-5-distance", title, rows, notes))
     figure, axes = plots.study_figure(1, 1)
@@ -169,9 +170,10 @@ def run_distance(setting: Setting) -> None:
             [row[key].mean for row in here]
             for key in ("remaining energy", "relative distance")
         )
-    plots.plot_curves(
+    ax = plots.plot_curves(
         curves, axes[0, 0], xlabel="remaining energy", ylabel="relative distance"
     )
+    ax.set_xscale("log")
     setting.write_figure("figure-5-distance", figure)
 
 
@@ -183,9 +185,16 @@ def _moved(pixel, moved):
     energy = (norm(moved) / norm(pixel)) ** 2
     distance = norm(moved - pixel) / norm(pixel)
     return {
-        "remaining energy": intervals.bootstrap_interval(energy),
+        "remaining energy": _geometric_mean(energy),
         "relative distance": intervals.bootstrap_interval(distance),
     }
+
+
+def _geometric_mean(values):
+    tiny = np.finfo(np.float64).tiny  # a map that vanished altogether
+    logs = intervals.bootstrap_interval(np.log(np.maximum(values, tiny)))
+    low, high = np.exp(logs.low), np.exp(logs.high)
+    return logs._replace(mean=np.exp(logs.mean), low=low, high=high)
 
 
 def _agreement(setting, name, images, methods, which):
