@@ -30,6 +30,7 @@ from tf_superpixel_saliency.explainers import (  # noqa: E402
 )
 from tf_superpixel_saliency.layers import GroupIndicator, GroupMean  # noqa: E402
 from tf_superpixel_saliency.mapping import group_map  # noqa: E402
+from tf_superpixel_saliency.serving import export  # noqa: E402
 from tf_superpixel_saliency.superpixels import (  # noqa: E402
     SLIC,
     CompactWatershed,
@@ -60,6 +61,7 @@ __all__ = [
     "SquareGrid",
     "__version__",
     "demo",
+    "export",
     "group_map",
     "metrics",
     "plots",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import pathlib
@@ -44,13 +45,24 @@ def whole_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         partial.mkdir(parents=True)
         yield partial
         _flush(partial)
-        partial.rename(path)
+        _move(partial, path)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         for folder in made:
             with contextlib.suppress(OSError):  # something else is in it by now
                 folder.rmdir()
         raise
+
+
+def _move(partial, path):
+    try:
+        partial.rename(path)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        raise ValueError(
+            f"{str(path)!r} was written by another process meanwhile. Export once more."
+        ) from None
 
 
 def _flush(folder):

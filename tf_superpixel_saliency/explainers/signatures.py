@@ -149,9 +149,9 @@ class Explanation:
         self._traced = function.get_concrete_function(self.specs, self.further)
 
     @property
-    def outputs(self) -> list[str]:
-        """Names of all outputs."""
-        return sorted(self._traced.structured_outputs)
+    def graph_function(self):
+        """The traced function, with its graph and variables."""
+        return self._traced
 
     def __call__(self, tensors: dict) -> dict:
         """All outputs; the tensors are those of `specs` and `further` by name."""
@@ -199,7 +199,8 @@ def _of_one_length(tensors):
     """The tensors, where all have as many rows as the first; one alone would fit."""
     first, *others = tensors
     count = tf.shape(tensors[first])[0]
-    checks = [
+    checks = [tf.debugging.assert_positive(count, f"{first} must have a row at least")]
+    checks += [
         tf.debugging.assert_equal(
             tf.shape(tensors[key])[0],
             count,
