@@ -28,7 +28,7 @@ class Explanation:
                 "model_output": arguments.model_output,
             }
             method = getattr(explainers, arguments.method)
-            settings = {**common, **_method_settings(arguments)}
+            settings = {**common, **method_settings(arguments)}
             self.pixel = method(loaded.model, **settings)
             self.grouped = None
             if (
@@ -65,7 +65,8 @@ class Explanation:
         return {**out, "pixel_maps": pixel_maps}
 
 
-def _method_settings(arguments):
+def method_settings(arguments) -> dict:
+    """The settings of `--method` among the flags."""
     noise = {
         "num_samples": arguments.num_samples,
         "noise_level": arguments.noise_level,

@@ -5,11 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tf_superpixel_saliency.cli import demo, explain, study_flags
+from tf_superpixel_saliency.cli import demo, explain, flags, serving_flags, study_flags
 from tf_superpixel_saliency.cli.errors import CommandError
-from tf_superpixel_saliency.evaluation.methods import GRADIENT_METHODS
-from tf_superpixel_saliency.ops import reductions
-from tf_superpixel_saliency.superpixels.naming import plain
 from tf_superpixel_saliency.version import __version__
 
 _DESCRIPTION = """\
@@ -52,9 +49,10 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_explain(commands)
-    study_flags.add_evaluate(commands, _add_model, _positive)
-    study_flags.add_reproduce(commands, _positive)
-    study_flags.add_train(commands, _positive)
+    serving_flags.add_export(commands)
+    study_flags.add_evaluate(commands)
+    study_flags.add_reproduce(commands)
+    study_flags.add_train(commands)
     return parser
 
 
@@ -71,7 +69,8 @@ def _add_demo(commands):
         default="superpixel-saliency-demo",
         help="folder for the results (default: %(default)s)",
     )
-    _add_method_settings(parser)
+    flags.add_method_settings(parser)
+    flags.add_pictures(parser)
     parser.set_defaults(run=demo.run)
 
 
@@ -96,28 +95,8 @@ def _add_explain(commands):
         help="folder for the results (default: %(default)s); files of the same name "
         "are replaced",
     )
-    _add_model(parser)
-    parser.add_argument(
-        "--method",
-        choices=GRADIENT_METHODS,
-        type=_method_name,
-        default="SmoothGrad",
-        metavar="METHOD",
-        help=f"one of {', '.join(GRADIENT_METHODS)} (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--superpixels",
-        default="Quickshift",
-        metavar="NAME[:SETTING=VALUE,…]",
-        help="Quickshift (default), SLIC, Felzenszwalb, CompactWatershed, SquareGrid "
-        "or RandomPartition, with the settings of the class of that name",
-    )
-    parser.add_argument(
-        "--partition",
-        choices=("static", "dynamic"),
-        default="static",
-        help="segment the photo once, or every noisy or interpolated copy anew",
-    )
+    flags.add_model(parser)
+    flags.add_method(parser)
     parser.add_argument(
         "--target",
         type=int,
@@ -125,141 +104,12 @@ def _add_explain(commands):
         metavar="CLASS",
         help="index of the class to explain in all photos (default: the predicted one)",
     )
-    _add_method_settings(parser)
+    flags.add_method_settings(parser)
+    flags.add_pictures(parser)
     parser.add_argument(
-        "--batch-size", type=_positive, default=8, help="default: %(default)s"
+        "--batch-size", type=flags.positive, default=8, help="default: %(default)s"
     )
     parser.set_defaults(run=explain.run)
-
-
-def _add_model(parser, several=False):
-    group = parser.add_argument_group("the model")
-    group.add_argument(
-        "--model",
-        **({"action": "append"} if several else {"default": "demo"}),
-        help="demo (EfficientNet-Lite0), demo:efficientnet-lite1, a .keras file, a "
-        "SavedModel folder or a name in keras.applications such as MobileNetV2 "
-        "(default: demo)" + (", twice for two models" if several else ""),
-    )
-    group.add_argument(
-        "--weights",
-        default="imagenet",
-        help="for keras.applications: imagenet (which Keras downloads), random, or a "
-        "weights file (default: %(default)s)",
-    )
-    group.add_argument(
-        "--trust-savedmodel",
-        action="store_true",
-        help="load a SavedModel although it is a program that can do anything",
-    )
-    group.add_argument(
-        "--score",
-        choices=("probability", "logit"),
-        default="probability",
-        help="what to explain (default: %(default)s)",
-    )
-    group.add_argument(
-        "--model-output",
-        choices=("auto", "probability", "logit"),
-        default="auto",
-        help="what the model returns, where it can't be found out (default: auto)",
-    )
-    group.add_argument(
-        "--value-range",
-        nargs=2,
-        type=float,
-        default=(0.0, 255.0),
-        metavar=("LOW", "HIGH"),
-        help="pixel values that the model takes: photos are scaled to them "
-        "(default: 0 255)",
-    )
-    group.add_argument(
-        "--size",
-        type=_positive,
-        help="side of the square that photos are cropped and resized to (default: the "
-        "model's input, 224 where it takes any)",
-    )
-    group.add_argument(
-        "--squeeze",
-        action="store_true",
-        help="squeeze the whole photo into the square, in place of its central part",
-    )
-    if not several:  # a study names no classes
-        group.add_argument(
-            "--class-names",
-            metavar="FILE",
-            help="text file, the name of a class a line",
-        )
-
-
-def _add_method_settings(parser):
-    group = parser.add_argument_group("the method and its pictures")
-    group.add_argument(
-        "--num-samples",
-        type=_positive,
-        default=50,
-        help="noisy copies, for SmoothGrad and SparsifiedSmoothGrad "
-        "(default: %(default)s)",
-    )
-    group.add_argument(
-        "--noise-level",
-        type=float,
-        default=0.15,
-        help="standard deviation of the noise as a fraction of the photo's own "
-        "max − min (default: %(default)s)",
-    )
-    group.add_argument(
-        "--num-steps",
-        type=_positive,
-        default=50,
-        help="gradients along the path, for IntegratedGradients (default: %(default)s)",
-    )
-    group.add_argument(
-        "--seed", type=int, default=0, help="of the noise (default: %(default)s)"
-    )
-    group.add_argument(
-        "--percentile",
-        type=_percentile,
-        default=99.0,
-        help="where the pictures cut off the highest values (default: %(default)s)",
-    )
-    group.add_argument(
-        "--top",
-        type=_positive,
-        default=10,
-        metavar="K",
-        help="highest groups to outline and to list (default: %(default)s)",
-    )
-    group.add_argument(
-        "--min-area",
-        type=_positive,
-        default=1,
-        metavar="PIXELS",
-        help="leave smaller groups out of those: the means of slivers scatter most "
-        "(default: %(default)s)",
-    )
-    group.add_argument("--quiet", action="store_true", help="no progress bar")
-
-
-def _method_name(text):
-    """A method's name in any case, hyphens allowed."""
-    return next((name for name in GRADIENT_METHODS if plain(name) == plain(text)), text)
-
-
-def _percentile(text):
-    value = float(text)
-    try:
-        reductions.check_percentile(value)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return value
-
-
-def _positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, but got {value}")
-    return value
 
 
 def main(argv=None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tf_superpixel_saliency.cli import evaluate, reproduce
+from tf_superpixel_saliency.cli import evaluate, flags, reproduce
 from tf_superpixel_saliency.evaluation.methods import GRADIENT_METHODS
 from tf_superpixel_saliency.paper.registry import EXPERIMENTS
 
@@ -42,7 +42,7 @@ run that was killed goes on from its last whole epoch.
 """
 
 
-def add_evaluate(commands, add_model, positive) -> None:
+def add_evaluate(commands) -> None:
     """The command `evaluate`."""
     parser = _command(commands, "evaluate", "measure a model of your own", _EVALUATE)
     parser.epilog = _EXAMPLES
@@ -52,7 +52,7 @@ def add_evaluate(commands, add_model, positive) -> None:
     parser.add_argument(
         "--output", metavar="DIR", default="evaluation", help="default: %(default)s"
     )
-    add_model(parser, several=True)
+    flags.add_model(parser, several=True, class_names=False)
     parser.add_argument(
         "--methods",
         nargs="+",
@@ -72,14 +72,14 @@ def add_evaluate(commands, add_model, positive) -> None:
         + ")",
     )
     parser.add_argument(
-        "--num-images", type=positive, default=None, help="default: all photos"
+        "--num-images", type=flags.positive, default=None, help="default: all photos"
     )
     parser.add_argument("--noise-level", type=float, default=0.15)
-    _add_amounts(parser, positive, pixels_per_step=896)
+    _add_amounts(parser, pixels_per_step=896)
     parser.set_defaults(run=evaluate.run)
 
 
-def add_reproduce(commands, positive) -> None:
+def add_reproduce(commands) -> None:
     """The command `reproduce`."""
     names = "\n".join(f"  {e.name:<26}{e.shows}" for e in EXPERIMENTS.values())
     text = _REPRODUCE.format(names=names)
@@ -108,14 +108,14 @@ def add_reproduce(commands, positive) -> None:
     )
     parser.add_argument(
         "--num-images",
-        type=positive,
+        type=flags.positive,
         help="images of each result (default: each result's own number)",
     )
-    _add_amounts(parser, positive, pixels_per_step=224)
+    _add_amounts(parser, pixels_per_step=224)
     parser.set_defaults(run=reproduce.run)
 
 
-def add_train(commands, positive) -> None:
+def add_train(commands) -> None:
     """The command `train-networks`."""
     parser = _command(commands, "train-networks", "train what is compared", _TRAIN)
     parser.add_argument("data", metavar="DATA", help="as reproduce's --data")
@@ -128,15 +128,15 @@ def add_train(commands, positive) -> None:
     parser.add_argument(
         "--width", type=float, default=0.25, help="of ResNet-18 (default: %(default)s)"
     )
-    parser.add_argument("--epochs", type=positive, default=8, help="default: 8")
+    parser.add_argument("--epochs", type=flags.positive, default=8, help="default: 8")
     parser.add_argument(
         "--num-repeats",
-        type=positive,
+        type=flags.positive,
         default=2,
         help="times the images are cut into halves; two give four pairs a row",
     )
     parser.add_argument(
-        "--limit", type=positive, help="training images to share (default: all)"
+        "--limit", type=flags.positive, help="training images to share (default: all)"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -152,19 +152,22 @@ def _command(commands, name, text, description):
     )
 
 
-def _add_amounts(parser, positive, pixels_per_step):
+def _add_amounts(parser, pixels_per_step):
     parser.add_argument(
-        "--num-samples", type=positive, default=50, help="noisy copies (default: 50)"
+        "--num-samples",
+        type=flags.positive,
+        default=50,
+        help="noisy copies (default: 50)",
     )
     parser.add_argument(
         "--num-steps",
-        type=positive,
+        type=flags.positive,
         default=50,
         help="steps of IntegratedGradients (default: 50)",
     )
     parser.add_argument(
         "--pixels-per-step",
-        type=positive,
+        type=flags.positive,
         default=pixels_per_step,
         help="of Deletion and Insertion (default: %(default)s)",
     )

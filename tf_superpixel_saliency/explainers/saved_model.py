@@ -73,36 +73,56 @@ def _flush(folder):
                 os.fsync(opened.fileno())
 
 
-def write(signatures: list[Signature], folder, resources=(), verbose=False) -> list:
+def write(signatures: list[Signature], folder, resources=(), verbose=False) -> None:
     """Write a SavedModel of some signatures, to be called inside `portable_graph`.
 
     Args:
         signatures: the first is `serving_default` as well.
         folder: where to, an empty folder.
-        resources: objects whose lookup tables go along. Their weights are found by
-            themselves: passing a Keras model here would store every weight twice.
+        resources: what `lookup_tables` found. Weights are found by themselves.
         verbose: print the signatures, as Keras does.
 
-    Returns:
-        The traced functions.
-
     Raises:
-        ValueError: a function calls Python on the host.
+        ValueError: a function calls Python on the host, or nothing owns its tables.
     """
     archive = keras.export.ExportArchive()
     for resource in resources:
-        if not isinstance(resource, keras.layers.Layer):
-            archive.track(resource)
-    traced = []
+        archive.track(resource)
     for name, function, specs in signatures:
-        endpoint = archive.add_endpoint(name, function, input_signature=specs)
-        traced.append(endpoint.get_concrete_function())
-        refuse_host_operations(traced[-1].graph)
+        # Without autograph errors keep their own text.
+        endpoint = tf.function(function, input_signature=specs, autograph=False)
+        traced = endpoint.get_concrete_function()
+        refuse_host_operations(traced.graph)
+        archive.add_endpoint(name, _thin(function, traced), input_signature=specs)
     with open(os.devnull, "w") as sink:
         quiet = contextlib.redirect_stdout(sink)
-        with contextlib.nullcontext() if verbose else quiet:
+        with contextlib.nullcontext() if verbose else quiet, _explained_errors():
             archive.write_out(os.fspath(folder))
-    return traced
+
+
+def _thin(function, traced):
+    """A function for an archive, which traces it twice: let it be short."""
+
+    def call(*args):
+        return traced(*args)
+
+    if hasattr(function, "__signature__"):
+        call.__signature__ = function.__signature__
+    return call
+
+
+@contextlib.contextmanager
+def _explained_errors():
+    try:
+        yield
+    except AssertionError as error:  # TensorFlow's word for it
+        if "untracked" not in str(error):
+            raise
+        raise ValueError(
+            "The model uses a table or other resource that can't be exported, as no "
+            "object owns it. Make it an attribute of a tf.Module with __call__ or of a "
+            "Keras layer, and pass that as the model."
+        ) from error
 
 
 def refuse_host_layers(explainer, with_segments=False):
@@ -143,8 +163,14 @@ def refuse_host_operations(graph):
             )
 
 
-def trackable(model) -> list:
-    """The objects of a model whose lookup tables a SavedModel has to be told of."""
+def lookup_tables(model) -> list:
+    """The objects of a model that an archive is told of, for their lookup tables.
+
+    Of a Keras model these are the tables alone: told of a layer, an archive stores its
+    weights once more.
+    """
     if isinstance(model, keras.layers.Layer):
-        return []
+        kind = tf.saved_model.experimental.TrackableResource
+        attributes = (vars(layer).values() for layer in model._flatten_layers())
+        return [v for values in attributes for v in values if isinstance(v, kind)]
     return [model] if isinstance(model, tf.__internal__.tracking.Trackable) else []

@@ -136,5 +136,5 @@ def export(explainer, path, image_shape, verbose=False):
             explanation.signature("explain", with_maps=False),
             explanation.signature("explain_maps", with_maps=True),
         ]
-        resources = saved_model.trackable(explainer.model)
+        resources = saved_model.lookup_tables(explainer.model)
         saved_model.write(signatures, folder, resources, verbose)

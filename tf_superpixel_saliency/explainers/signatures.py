@@ -111,8 +111,8 @@ def _shaped(function, specs):
     Some kernels end the whole process on a tensor of another rank.
     """
 
-    def call(*tensors):
-        return function(*tf.nest.map_structure(_ensure, list(tensors), specs))
+    def call(*args):  # named as Keras names them, where a specification has no name
+        return function(*tf.nest.map_structure(_ensure, list(args), specs))
 
     return call
 

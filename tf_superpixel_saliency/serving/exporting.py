@@ -112,7 +112,7 @@ def export(
         ]
         if photos:
             signatures.append(photo_files.signature(explanation, photos))
-        resources = saved_model.trackable(explainer.model)
+        resources = saved_model.lookup_tables(explainer.model)
         saved_model.write(signatures, folder, resources, verbose)
         metadata.write(folder, described)
         if batches:
