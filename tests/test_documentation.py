@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import pathlib
 import pkgutil
 import re
@@ -45,8 +46,9 @@ def test_examples_in_the_readme(tmp_path, monkeypatch):
 def test_examples_and_links_in_the_pages(path, tmp_path, monkeypatch):
     text = path.read_text("utf-8")
     monkeypatch.chdir(tmp_path)
+    names = {"__name__": path.stem}  # one page goes on from block to block
     for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S):
-        exec(compile(block, str(path), "exec"), {})
+        exec(compile(block, str(path), "exec"), names)
     for link in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (path.parent / link).exists(), link
 
@@ -59,3 +61,20 @@ def test_readme_links_and_commands():
     assert len(commands) == 2
     assert "pip install" in commands[0] and "superpixel-saliency demo" in commands[0]
     assert "pip install" in commands[1] and "pytest" in commands[1]
+
+
+def public_names():
+    for module in (tss, tss.metrics, tss.plots, tss.demo):
+        for name in sorted(module.__all__):
+            if not inspect.ismodule(getattr(module, name)) and name != "__version__":
+                yield name
+
+
+@pytest.mark.parametrize("name", public_names())
+def test_every_public_name_is_in_the_reference(name):
+    pages = sorted((ROOT / "docs" / "api").glob("*.rst"))
+    text = "\n".join(page.read_text("utf-8") for page in pages)
+    found = re.findall(
+        rf"^\.\. auto(?:class|function|data):: (?:.*\.)?{name}$", text, re.M
+    )
+    assert len(found) == 1
