@@ -70,7 +70,7 @@ def public_names():
                 yield name
 
 
-@pytest.mark.parametrize("name", public_names())
+@pytest.mark.parametrize("name", list(public_names()))
 def test_every_public_name_is_in_the_reference(name):
     pages = sorted((ROOT / "docs" / "api").glob("*.rst"))
     text = "\n".join(page.read_text("utf-8") for page in pages)

@@ -8,8 +8,8 @@ from sphinx.domains.python import PyXRefRole
 from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 NAME = re.compile(r"[A-Za-z_][\w.]*(\(\))?")
-# Text between backticks stays as it is.
-OUTSIDE_CODE = re.compile(r"(`[^`]*`)|\|")
+EXAMPLE = re.compile(r"(?m)^ *>>>(?:.*\n)+?(?: *$)")
+CODE = re.compile(r"(`[^`]*`)(\w?)|\|")
 
 
 def name_role(name, rawtext, text, lineno, inliner, options=None, content=None):
@@ -25,13 +25,22 @@ def name_role(name, rawtext, text, lineno, inliner, options=None, content=None):
     return role("py:obj", rawtext, explicit, lineno, inliner, options or {}, content)
 
 
-def escape_bars(app, what, name, obj, options, lines):
-    """|x| is an absolute value here, and a substitution in reStructuredText."""
-    example = False
-    for number, line in enumerate(lines):
-        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
-        if not example:
-            lines[number] = OUTSIDE_CODE.sub(lambda m: m[1] or r"\|", line)
+def to_restructured_text(app, what, name, obj, options, lines):
+    """|x| is an absolute value here, and `name`s a plural; neither is in reST."""
+    text, start = "\n".join(lines) + "\n", 0
+    parts = []
+    for example in EXAMPLE.finditer(text):
+        parts += [CODE.sub(escaped, text[start : example.start()]), example[0]]
+        start = example.end()
+    parts.append(CODE.sub(escaped, text[start:]))
+    lines[:] = "".join(parts).split("\n")
+
+
+def escaped(found):
+    code, next_letter = found[1], found[2]
+    if code is None:
+        return r"\|"
+    return rf"{code}\ {next_letter}" if next_letter else code
 
 
 def untyped_returns(self, preprocess_types=False):
@@ -52,6 +61,6 @@ def signature_of_init(app, what, name, obj, options, signature, annotation):
 def setup(app):
     GoogleDocstring._consume_returns_section = untyped_returns
     app.add_role("name", name_role)
-    app.connect("autodoc-process-docstring", escape_bars, priority=400)
+    app.connect("autodoc-process-docstring", to_restructured_text, priority=400)
     app.connect("autodoc-process-signature", signature_of_init)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
