@@ -5,6 +5,8 @@ Layout of the header: CIPA DC-008 (Exif 2.32), §4.5 and §4.6.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 # The header is one of the first segments, each of which is below 64 KiB.
@@ -12,7 +14,8 @@ _SEARCHED = 2**17
 _START_OF_SCAN = 0xDA
 _APP1 = 0xE1
 _ORIENTATION = 0x0112
-_SHORT = 3
+_SHORT, _LONG = 3, 4
+_BIG_ENDIAN, _LITTLE_ENDIAN = 0x4D4D002A, 0x49492A00
 
 
 def jpeg_orientation(data: tf.Tensor) -> tf.Tensor:
@@ -24,9 +27,11 @@ def jpeg_orientation(data: tf.Tensor) -> tf.Tensor:
     Returns:
         () int32 in 1…8.
     """
-    read = _Bytes(tf.strings.substr(data, 0, _SEARCHED))
-    start, found = _find_exif(read)
-    return tf.cond(found, lambda: _orientation(read, start), lambda: tf.constant(1))
+    values = tf.io.decode_raw(tf.strings.substr(data, 0, _SEARCHED), tf.uint8)
+    read = _Bytes(tf.cast(values, tf.int32), tf.size(values))
+    start, end, found = _find_exif(read)
+    header = _Bytes(read.values, tf.minimum(end, read.length))
+    return tf.cond(found, lambda: _orientation(header, start), lambda: tf.constant(1))
 
 
 def upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
@@ -43,12 +48,11 @@ def upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return turned
 
 
-class _Bytes:
-    """Numbers in a string, 0 behind its end, so that a damaged header ends nothing."""
+class _Bytes(NamedTuple):
+    """Numbers in bytes, 0 behind `length`, so that a damaged header ends nothing."""
 
-    def __init__(self, data):
-        self.values = tf.cast(tf.io.decode_raw(data, tf.uint8), tf.int32)
-        self.length = tf.size(self.values)
+    values: tf.Tensor
+    length: tf.Tensor
 
     def numbers(self, position, size, little=False):
         """Unsigned integers of `size` bytes at each position: int32."""
@@ -61,7 +65,7 @@ class _Bytes:
 
 
 def _find_exif(read):
-    """Where the TIFF part of the first EXIF segment starts, and whether there is."""
+    """Where the TIFF part of the first EXIF segment starts and ends, and if any is."""
 
     def marker(place):
         return read.numbers(place + 1, 1)
@@ -85,16 +89,23 @@ def _find_exif(read):
         return (place + tf.where(is_filling, 1, 2 + length),)
 
     (place,) = tf.while_loop(goes_on, step, (tf.constant(2),))
-    return place + 10, (place + 4 <= read.length) & is_exif(place)
+    end = place + 2 + read.numbers(place + 2, 2)
+    return place + 10, end, (place + 4 <= read.length) & is_exif(place)
 
 
 def _orientation(read, start):
-    little = tf.equal(read.numbers(start, 2), 0x4949)  # "II"
+    order = read.numbers(start, 4)
+    little = tf.equal(order, _LITTLE_ENDIAN)
     directory = start + read.numbers(start + 4, 4, little)
     count = tf.minimum(read.numbers(directory, 2, little), _SEARCHED // 12)
     entries = directory + 2 + 12 * tf.range(count)
+    kind = read.numbers(entries + 2, 2, little)
+    values = tf.where(
+        tf.equal(kind, _SHORT),
+        read.numbers(entries + 8, 2, little),
+        tf.where(tf.equal(kind, _LONG), read.numbers(entries + 8, 4, little), 0),
+    )
     wanted = tf.equal(read.numbers(entries, 2, little), _ORIENTATION)
-    wanted &= tf.equal(read.numbers(entries + 2, 2, little), _SHORT)
-    values = tf.where(wanted, read.numbers(entries + 8, 2, little), 0)
-    value = tf.reduce_max(tf.concat([values, [0]], 0))
-    return tf.where((value >= 1) & (value <= 8), value, 1)
+    value = tf.reduce_max(tf.concat([tf.where(wanted, values, 0), [0]], 0))
+    usable = (little | tf.equal(order, _BIG_ENDIAN)) & (value >= 1) & (value <= 8)
+    return tf.where(usable, value, 1)
