@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from skimage import io
 
+from tests.evaluation.networks import instead_of_resnet18
 from tests.evaluation.networks import photos as patches
+from tf_superpixel_saliency.paper import training
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,8 @@ def train(run, labelled, output, *arguments):
     )  # fmt: skip
 
 
-def test_networks_are_trained_and_compared(run, labelled, tmp_path):
+def test_networks_are_trained_and_compared(run, labelled, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "build_resnet18", instead_of_resnet18)
     networks = tmp_path / "networks"
     names = ("split_a", "split_b", "split_a_other_init")
     status, _, errors = train(run, labelled, networks, "--names", *names)

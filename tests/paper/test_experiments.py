@@ -6,9 +6,15 @@ import re
 import numpy as np
 import pytest
 
-from tests.evaluation.networks import classifier, photos
+from tests.evaluation.networks import classifier, instead_of_resnet18, photos
 from tf_superpixel_saliency.evaluation.maps import Network
-from tf_superpixel_saliency.paper import experiment, one_image, roar, tradeoff
+from tf_superpixel_saliency.paper import (
+    experiment,
+    one_image,
+    roar,
+    tradeoff,
+    training,
+)
 from tf_superpixel_saliency.paper.cifar10 import LabelledImages
 from tf_superpixel_saliency.paper.experiment import MissingData, Photos, Setting
 from tf_superpixel_saliency.paper.networks import Networks
@@ -52,7 +58,7 @@ def trained_networks():
 def setting(tmp_path_factory):
     images = photos(10, PHOTO_SIZE)
     names = tuple(f"{number % 4}_photo.jpg" for number in range(10))
-    made = Setting(
+    made = TwoMethods(
         tmp_path_factory.mktemp("reproduction"),
         lambda count: Photos(names[:count], images[:count]),
         num_images=8,
@@ -72,17 +78,23 @@ def setting(tmp_path_factory):
     return made
 
 
+class TwoMethods(Setting):
+    """Where a result takes whatever methods there are, two of them."""
+
+    def methods(self, names=None):
+        return super().methods(names or ["SimpleGradient", "SmoothGrad"])
+
+
 @pytest.fixture(autouse=True)
 def small_amounts(monkeypatch):
+    monkeypatch.setattr(training, "build_resnet18", instead_of_resnet18)
     monkeypatch.setattr(one_image, "NUM_PAIRS", 2)
     monkeypatch.setattr(one_image, "NUM_TRAINING", 20)
     monkeypatch.setattr(one_image, "EPOCHS", 1)
-    monkeypatch.setattr(one_image, "WIDTH", 0.05)
     monkeypatch.setattr(roar, "EPOCHS", 1)
     sizes = {k: v for k, v in tradeoff.sized_algorithms().items() if k < 2000}
     monkeypatch.setattr(tradeoff, "sized_algorithms", lambda: sizes)
     monkeypatch.setattr(roar, "NUM_SEEDS", 1)
-    monkeypatch.setattr(roar, "WIDTH", 0.05)
     monkeypatch.setattr(roar, "FRACTIONS", (0.5,))
 
 
