@@ -72,10 +72,14 @@ def weights_digest(function) -> str:
     """SHA-256 of the weights that a traced function reads, whatever their order.
 
     That is the SHA-256 of the sorted SHA-256s of "dtype shape" and the bytes of each
-    weight; of the constants in the graph where a function has no variables.
+    variable and each tensor from outside; of the constants in the graph where there
+    are none.
     """
-    variables = {id(variable): variable for variable in function.variables}
-    arrays = [variable.numpy() for variable in variables.values()]
+    weights = {id(variable): variable for variable in function.variables}
+    for tensor in function.captured_inputs:  # a variable's are handles
+        if tensor.dtype not in (tf.resource, tf.variant):
+            weights[id(tensor)] = tensor
+    arrays = [weight.numpy() for weight in weights.values()]
     if not arrays:
         nodes = function.graph.as_graph_def().node
         tensors = [node.attr["value"].tensor for node in nodes if node.op == "Const"]
@@ -91,8 +95,9 @@ def _digest(array):
 
 
 def _settings_digest(described):
-    """SHA-256 of the description's JSON, keys sorted, versions left out."""
-    kept = {key: value for key, value in described.items() if key != "versions"}
+    """SHA-256 of the description's JSON, keys sorted, but for names and versions."""
+    left_out = ("versions", "model")
+    kept = {key: value for key, value in described.items() if key not in left_out}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
@@ -128,10 +133,10 @@ def _plain(value):
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, keras.layers.Layer):
-        config = {k: v for k, v in value.get_config().items() if k not in _LEFT_OUT}
-        return {"class": type(value).__name__, **_plain(config)}
+        return {"class": type(value).__name__, **_plain(value.get_config())}
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        kept = [key for key in value if key not in _LEFT_OUT]
+        return {str(key): _plain(value[key]) for key in kept}
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
     if isinstance(value, np.generic):
