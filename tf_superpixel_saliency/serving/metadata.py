@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import inspect
 import json
 import pathlib
 
-import keras
-import numpy as np
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import signatures
+from tf_superpixel_saliency.explainers.settings import array_digest, plain, settings
 from tf_superpixel_saliency.serving.warm_up import FOLDER
 from tf_superpixel_saliency.version import __version__
 
 FILE = "metadata.json"
 _PACKAGES = ("tensorflow", "keras", "numpy")
-# Of a layer's configuration: what doesn't change its result.
-_LEFT_OUT = ("name", "trainable", "dtype")
 
 
 def describe(explainer, explanation, photos=None) -> dict:
@@ -33,8 +29,8 @@ def describe(explainer, explanation, photos=None) -> dict:
     described = {
         "method": type(explainer).__name__,
         "settings": settings(explainer),
-        "superpixels": _plain(explainer.superpixels),
-        "preprocess": _plain(explainer.preprocess),
+        "superpixels": plain(explainer.superpixels),
+        "preprocess": plain(explainer.preprocess),
         "model": getattr(explainer.model, "name", type(explainer.model).__name__),
         "versions": {
             "tf_superpixel_saliency": __version__,
@@ -53,21 +49,6 @@ def describe(explainer, explanation, photos=None) -> dict:
     return described
 
 
-def settings(explainer) -> dict:
-    """The arguments that an explainer was made with, but for its large parts."""
-    skipped = ("self", "model", "superpixels", "preprocess", "kwargs")
-    names: dict = {}
-    for ancestor in type(explainer).__mro__:  # who hand on what they don't name
-        if ancestor is keras.Model:
-            break
-        names.update(inspect.signature(ancestor.__init__).parameters)
-    return {
-        name: _plain(getattr(explainer, name))
-        for name in sorted(names)
-        if name not in skipped and hasattr(explainer, name)
-    }
-
-
 def weights_digest(function) -> str:
     """SHA-256 of the weights that a traced function reads, whatever their order.
 
@@ -84,14 +65,7 @@ def weights_digest(function) -> str:
         nodes = function.graph.as_graph_def().node
         tensors = [node.attr["value"].tensor for node in nodes if node.op == "Const"]
         arrays = [tf.make_ndarray(tensor) for tensor in tensors]
-    return hashlib.sha256(b"".join(sorted(map(_digest, arrays)))).hexdigest()
-
-
-def _digest(array):
-    array = np.ascontiguousarray(array)
-    head = f"{array.dtype} {array.shape}".encode()
-    body = array.tobytes() if array.dtype != object else repr(array.tolist()).encode()
-    return hashlib.sha256(head + body).digest()
+    return hashlib.sha256(b"".join(sorted(map(array_digest, arrays)))).hexdigest()
 
 
 def _settings_digest(described):
@@ -126,29 +100,3 @@ def write(folder: pathlib.Path, described: dict) -> None:
     target.mkdir(exist_ok=True)
     text = json.dumps(described, indent=1, ensure_ascii=False)
     (target / FILE).write_text(text + "\n", encoding="utf-8")
-
-
-def _plain(value):
-    """As JSON holds it: layers by class and configuration, functions by name."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, keras.layers.Layer):
-        return {"class": type(value).__name__, **_plain(value.get_config())}
-    if isinstance(value, dict):
-        kept = [key for key in value if key not in _LEFT_OUT]
-        return {str(key): _plain(value[key]) for key in kept}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray) or tf.is_tensor(value):
-        array = np.asarray(value)
-        return {"shape": list(array.shape), "sha256": _digest(array).hex()}
-    return getattr(value, "__name__", type(value).__name__)
-
-
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None  # such as tensorflow-cpu, of which TensorFlow tells
