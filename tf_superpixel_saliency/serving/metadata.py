@@ -100,3 +100,10 @@ def write(folder: pathlib.Path, described: dict) -> None:
     target.mkdir(exist_ok=True)
     text = json.dumps(described, indent=1, ensure_ascii=False)
     (target / FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None  # such as tensorflow-cpu, of which TensorFlow tells
