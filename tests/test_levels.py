@@ -25,7 +25,7 @@ LEVELS = {
     "evaluation": 3,
     "serving": 3,
     "callbacks": 3,
-    "explainable": 3,
+    "explanations": 4,
     "distributed": 3,
     "paper": 4,
     "cli": 5,

@@ -28,6 +28,11 @@ from tf_superpixel_saliency.explainers import (  # noqa: E402
     SmoothGrad,
     SparsifiedSmoothGrad,
 )
+from tf_superpixel_saliency.explanations import (  # noqa: E402
+    Explainable,
+    Explanation,
+    explainable,
+)
 from tf_superpixel_saliency.layers import GroupIndicator, GroupMean  # noqa: E402
 from tf_superpixel_saliency.mapping import group_map  # noqa: E402
 from tf_superpixel_saliency.serving import export  # noqa: E402
@@ -47,6 +52,8 @@ __all__ = [
     "SLIC",
     "XRAI",
     "CompactWatershed",
+    "Explainable",
+    "Explanation",
     "Felzenszwalb",
     "GradCAM",
     "GroupIndicator",
@@ -61,6 +68,7 @@ __all__ = [
     "SquareGrid",
     "__version__",
     "demo",
+    "explainable",
     "export",
     "group_map",
     "metrics",

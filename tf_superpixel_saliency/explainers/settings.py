@@ -15,17 +15,22 @@ _LEFT_OUT = ("name", "trainable", "dtype")
 
 def settings(explainer) -> dict:
     """The arguments that an explainer was made with, but for its large parts."""
-    skipped = ("self", "model", "superpixels", "preprocess", "kwargs")
-    names: dict = {}
-    for ancestor in type(explainer).__mro__:  # who hand on what they don't name
+    skipped = ("model", "superpixels", "preprocess")
+    return {
+        name: plain(getattr(explainer, name))
+        for name in argument_names(type(explainer))
+        if name not in skipped and hasattr(explainer, name)
+    }
+
+
+def argument_names(kind: type) -> list[str]:
+    """The arguments of an explainer's class, its bases' included."""
+    names: set = set()
+    for ancestor in kind.__mro__:
         if ancestor is keras.Model:
             break
         names.update(inspect.signature(ancestor.__init__).parameters)
-    return {
-        name: plain(getattr(explainer, name))
-        for name in sorted(names)
-        if name not in skipped and hasattr(explainer, name)
-    }
+    return sorted(names - {"self", "args", "kwargs"})
 
 
 def plain(value):

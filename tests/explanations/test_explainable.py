@@ -1,0 +1,306 @@
+"""`.explain()` of a mix-in and of a wrapper: explains, and leaves the model alone."""
+
+import copy
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_superpixel_saliency as tss
+from tests.explainers.networks import CLASSES, SIZE, classifier, photos
+
+SQUARES = "SquareGrid:size=3"
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Net(tss.Explainable, keras.Model):
+    """A subclassed model with the mix-in."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = classifier(activation=None)
+        self.calls = 0
+
+    def call(self, images, training=False):
+        self.calls += 1
+        return keras.ops.softmax(self.inner(images, training=training))
+
+
+def mixed_in():
+    return Net()
+
+
+def wrapped():
+    return tss.explainable(classifier())
+
+
+MODELS = {"mix-in": mixed_in, "wrapper": wrapped}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_explains_as_the_explainer_does(kind):
+    model = MODELS[kind]()
+    explanation = model.explain(
+        photos(), [1, 2, -1], superpixels=SQUARES, num_samples=3
+    )
+    inner = getattr(model, "model", model)
+    explainer = tss.SmoothGrad(inner, tss.SquareGrid(size=3), num_samples=3)
+    expected = explainer(photos(), targets=[1, 2, -1])
+    assert set(explanation.keys()) == {"images", *expected}
+    for key, value in expected.items():
+        np.testing.assert_allclose(explanation[key], value, rtol=1e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_repeated_calls_are_traced_once_and_see_new_weights(kind):
+    model = MODELS[kind]()
+    own = getattr(model, "model", model)
+    traces = []
+
+    def score(outputs, targets):
+        traces.append(outputs.shape)
+        return tf.reduce_sum(outputs**2, axis=-1)
+
+    told = {"method": "simple-gradient", "superpixels": SQUARES, "score": score}
+    before = model.explain(photos(), **told)
+    count = len(traces)
+    model.explain(photos(2), targets=[1, 2], **told)
+    model.explain(photos(), **{**told, "superpixels": tss.SquareGrid(size=3)})
+    model.explain(photos(), **{**told, "method": tss.SimpleGradient})
+    assert len(traces) == count > 0
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(photos(6), np.arange(6) % CLASSES, verbose=0)
+    after = model.explain(photos(), **told)
+    assert len(traces) == count
+    assert np.abs(after.maps - before.maps).max() > 0
+    fresh = tss.SimpleGradient(own, tss.SquareGrid(size=3), score=score)(photos())
+    np.testing.assert_allclose(after.maps, fresh["maps"], rtol=1e-4, atol=1e-12)
+    model.explain(photos(), **{**told, "superpixels": None})
+    assert len(traces) > count
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_model_is_trained_saved_and_counted_as_before(kind, tmp_path):
+    """Beside a twin that never explained anything."""
+    keras.utils.set_random_seed(3)
+    model, twin = MODELS[kind](), MODELS[kind]()
+    model(photos()), twin(photos())
+    model.explain(photos(), superpixels=SQUARES, num_samples=2)
+    for one in (model, twin):
+        keras.utils.set_random_seed(4)
+        one.compile("sgd", "sparse_categorical_crossentropy")
+        one.fit(photos(6), np.arange(6) % CLASSES, verbose=0)
+        one.explain(photos(1), superpixels=SQUARES, num_samples=2)
+    for ours, theirs in zip(model.get_weights(), twin.get_weights()):
+        np.testing.assert_array_equal(ours, theirs)
+    assert len(model.weights) == len(twin.weights) == 6
+    assert len(model.layers) == len(twin.layers)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again.predict(photos(), verbose=0), model(photos()))
+    if kind == "mix-in":
+        out = again.explain(photos(1), superpixels=SQUARES, num_samples=2)
+        assert out.maps.shape == (1, *SIZE)
+    model.export(str(tmp_path / "served"), verbose=False)
+    loaded = tf.saved_model.load(str(tmp_path / "served"))
+    np.testing.assert_allclose(loaded.serve(photos()), model(photos()), atol=1e-6)
+
+
+def test_copies_of_a_wrapper():
+    model = tss.explainable(classifier(), "SimpleGradient", SQUARES)
+    expected = model.explain(photos()).maps
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert other.model is not model.model
+        np.testing.assert_array_equal(other.explain(photos()).maps, expected)
+    clone = keras.models.clone_model(model.model)
+    clone.set_weights(model.get_weights())
+    clone = tss.explainable(clone, "SimpleGradient", SQUARES)
+    np.testing.assert_allclose(clone.explain(photos()).maps, expected, rtol=1e-5)
+    again = tss.explainable(model)
+    assert again.model is model.model
+
+
+def test_a_mix_in_over_a_functional_model():
+    class Functional(tss.Explainable, keras.Model):
+        pass
+
+    image = keras.Input(SIZE)
+    model = Functional(image, classifier()(image))
+    out = model.explain(photos(), method="gradcam", layer=None)
+    assert out.heatmaps.shape == (3, *SIZE[:2]) and len(model.layers) == 2
+
+
+def test_a_wrapper_is_its_model_in_all_else():
+    inner = classifier()
+    model = tss.explainable(inner, num_samples=2)
+    np.testing.assert_array_equal(model(photos()), inner(photos()))
+    model.trainable = False
+    assert inner.trainable is False and "explain" in dir(model)
+    assert model.count_params() == inner.count_params()
+    assert {"fit", "explain"} <= set(dir(model))
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        _ = model.no_such_thing
+
+
+def test_functions_and_saved_models(tmp_path):
+    inner = classifier()
+    expected = tss.explainable(inner, "SimpleGradient", SQUARES).explain(photos())
+    inner.export(str(tmp_path / "model"), verbose=False)
+    for model in (
+        lambda images: inner(images, training=False),
+        tf.saved_model.load(str(tmp_path / "model")),
+    ):
+        out = tss.explainable(model, "SimpleGradient", SQUARES).explain(photos())
+        np.testing.assert_allclose(out.maps, expected.maps, rtol=1e-4, atol=1e-9)
+
+
+def test_the_wrappers_defaults_and_the_calls_own():
+    model = tss.explainable(
+        classifier(), "smooth_grad", SQUARES, num_samples=3, class_names="abcde"
+    )
+    assert model.explain(photos()).settings["num_samples"] == 3
+    other = model.explain(photos(), num_samples=4)
+    assert other.settings["num_samples"] == 4 and other.labels()[0] in "abcde"
+    simple = model.explain(photos(), method="simplegradient")  # takes no num_samples
+    assert simple.settings["method"] == "SimpleGradient"
+    assert model.explain(photos(), class_names=lambda n: "one").labels()[0] == "one"
+    assert "SmoothGrad" in repr(model) or "smooth_grad" in repr(model)
+
+
+@pytest.mark.parametrize(
+    "method, size, expected",
+    [
+        ("SimpleGradient", (12, 11, 3), "SLIC"),
+        ("SimpleGradient", (64, 66, 3), "Quickshift"),
+        ("GradCAM", (12, 11, 3), None),
+        ("LIME", (12, 11, 3), "Quickshift"),
+    ],
+)
+def test_the_default_super_pixels(method, size, expected):
+    model = tss.explainable(classifier(size=size), method)
+    settings = {"num_samples": 4} if method == "LIME" else {}
+    out = model.explain(photos(1, size), **settings)
+    found = out.settings["superpixels"]
+    assert (found and found["class"]) == expected
+
+
+def test_the_range_of_the_images_is_told_once():
+    scaled = photos() / 127.5 - 1
+    inner = keras.Sequential([keras.Input(SIZE), *classifier().layers[1:]])
+    model = tss.explainable(inner, "SimpleGradient", value_range=(-1, 1))
+    out = model.explain(scaled, superpixels="slic:n_segments=9")
+    expected = tss.SLIC(n_segments=9)(photos())
+    np.testing.assert_array_equal(out.segments, expected)
+    assert out.value_range == (-1, 1)
+    with pytest.raises(ValueError, match="value_range"):
+        tss.explainable(inner, "SimpleGradient").explain(scaled)
+
+
+def test_an_explainer_of_the_model_is_a_method():
+    inner = classifier()
+    explainer = tss.SimpleGradient(inner, tss.SquareGrid(size=4))
+    model = tss.explainable(inner, superpixels=SQUARES)
+    out = tss.explainable(inner, explainer).explain(photos())
+    np.testing.assert_array_equal(out.segments, explainer(photos())["segments"])
+    with pytest.raises(ValueError, match="has its settings already"):
+        model.explain(photos(), method=explainer, num_samples=3)
+    with pytest.raises(ValueError, match="another model"):
+        tss.explainable(classifier(), explainer).explain(photos())
+
+
+def test_few_explainers_are_kept():
+    model = tss.explainable(classifier(), "SimpleGradient")
+    for size in range(2, 12):
+        model.explain(photos(1), superpixels=f"SquareGrid:size={size}")
+    cache = vars(model)["_explainers_by_settings"]
+    assert len(cache._explainers) == 8
+
+
+def test_threads_share_one_trace():
+    traces = []
+
+    def score(outputs, targets):
+        traces.append(1)
+        return outputs[:, 0]
+
+    model = tss.explainable(classifier(), "SimpleGradient", SQUARES, score=score)
+    found = [None] * 6
+
+    def work(number):
+        found[number] = model.explain(photos()).maps
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for maps in found:
+        np.testing.assert_array_equal(maps, found[0])
+    alone = []
+
+    def once(outputs, targets):
+        alone.append(1)
+        return outputs[:, 0]
+
+    tss.explainable(classifier(), "SimpleGradient", SQUARES, score=once).explain(
+        photos()
+    )
+    assert len(traces) == len(alone)
+
+
+def test_further_inputs_and_dictionaries():
+    image, scale = keras.Input(SIZE, name="photo"), keras.Input((1,), name="scale")
+    model = tss.explainable(
+        keras.Model(
+            [image, scale], keras.layers.Softmax()(classifier()(image) * scale)
+        ),
+        "SimpleGradient",
+        SQUARES,
+    )
+    given = {"scale": np.float32([[1.0], [5.0], [0.1]])}
+    one = model.explain(photos(), inputs=given, batch_size=2)
+    other = model.explain({"images": photos(), "inputs": given})
+    np.testing.assert_allclose(one.maps, other.maps, rtol=1e-5, atol=1e-12)
+    assert one.images.shape == (3, *SIZE)
+
+
+@pytest.mark.parametrize(
+    "told, error, message",
+    [
+        ({"method": "smothgrad"}, ValueError, "Did you mean 'SmoothGrad'"),
+        ({"method": "Explainer"}, ValueError, "No method is called"),
+        ({"method": 3}, TypeError, "method must be a name"),
+        ({"superpixels": "quickshit"}, ValueError, "No super-pixels are called"),
+        ({"superpixels": np.zeros(SIZE[:2])}, TypeError, "segments=labels"),
+        ({"method": "LIME", "superpixels": None}, ValueError, "explains super-pixels"),
+        ({"num_sample": 3}, TypeError, "Did you mean 'num_samples'"),
+    ],
+)
+def test_bad_settings(told, error, message):
+    with pytest.raises(error, match=message):
+        tss.explainable(classifier()).explain(photos(), **told)
+
+
+def test_bad_images_and_models():
+    model = tss.explainable(classifier(), "SimpleGradient", SQUARES)
+    with pytest.raises(ValueError, match="images must be a batch"):
+        model.explain(photos()[0])
+    with pytest.raises(ValueError, match="targets"):
+        model.explain(photos(), targets=[0, 1, 99])
+    with pytest.raises(TypeError, match="model must be"):
+        tss.explainable("model.keras")
+
+
+def test_the_function_and_its_module_have_their_own_names():
+    code = """
+        import tf_superpixel_saliency as tss
+        import tf_superpixel_saliency.explanations.explainable
+        assert callable(tss.explainable) and tss.explainable.__name__ == "explainable"
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
