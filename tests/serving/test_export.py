@@ -30,7 +30,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, model):
-    return tss.export(smooth(model), tmp_path_factory.mktemp("served"), warm_up=(1, 2))
+    return tss.export(smooth(model), tmp_path_factory.mktemp("served"), warm_up=())
 
 
 @pytest.fixture(scope="module")

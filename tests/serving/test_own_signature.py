@@ -127,7 +127,7 @@ def test_a_tf_keras_model(tmp_path):
     np.testing.assert_allclose(out["output_0"], model(photos(2)), rtol=1e-5)
 
 
-def test_a_loaded_model_with_a_table_and_its_explanation(tmp_path):
+def test_a_model_with_a_table_and_the_same_loaded(tmp_path):
     picture = keras.Input(SIZE, name="picture")
     word = keras.Input((), dtype="string", name="word")
     index = keras.layers.StringLookup(vocabulary=["left", "right"])(word)
@@ -142,6 +142,8 @@ def test_a_loaded_model_with_a_table_and_its_explanation(tmp_path):
     explainer = tss.SimpleGradient(
         loaded, tss.SquareGrid(size=3), model_output="probability"
     )
+    if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 6):
+        pytest.skip("this Keras exports the tables of its own layers alone")
     server = Server(tss.export(explainer, tmp_path, **settings))
     words = np.array([b"right", b"elsewhere"])
     own = server.predict("serving_default", {"picture": photos(2), "word": words})

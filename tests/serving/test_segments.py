@@ -38,7 +38,7 @@ def explainer():
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, explainer):
     folder = tmp_path_factory.mktemp("served")
-    return Server(tss.export(explainer, folder, segments="input"))
+    return Server(tss.export(explainer, folder, segments="input", warm_up=(1,)))
 
 
 def test_segments_are_an_input(server, explainer):

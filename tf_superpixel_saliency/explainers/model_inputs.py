@@ -26,7 +26,10 @@ def _symbols(model) -> dict:
         tensors = list(model.inputs or [])
     except (AttributeError, ValueError, RuntimeError, TypeError):
         return {}  # a function, or subclassed, or never called
-    structure = getattr(model, "input", None)
+    try:
+        structure = model.input
+    except (AttributeError, ValueError, RuntimeError):
+        structure = None  # a sequential model has it only once it was called
     if isinstance(structure, dict):
         return dict(structure)  # its keys are what Keras takes, whatever the names
     names = getattr(model, "input_names", None)  # tf_keras: without the ":0"

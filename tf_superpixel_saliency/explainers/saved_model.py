@@ -121,7 +121,7 @@ def _explained_errors():
         raise ValueError(
             "The model uses a table or other resource that can't be exported, as no "
             "object owns it. Make it an attribute of a tf.Module with __call__ or of a "
-            "Keras layer, and pass that as the model."
+            "Keras layer, pass that as the model, and have a recent Keras."
         ) from error
 
 
@@ -166,11 +166,15 @@ def refuse_host_operations(graph):
 def lookup_tables(model) -> list:
     """The objects of a model that an archive is told of, for their lookup tables.
 
-    Of a Keras model these are the tables alone: told of a layer, an archive stores its
-    weights once more.
+    Of a Keras model these are its lookup layers, or the tables alone where a layer has
+    weights besides: told of those, an archive stores them once more.
     """
-    if isinstance(model, keras.layers.Layer):
+    if not isinstance(model, keras.layers.Layer):
+        known = isinstance(model, tf.__internal__.tracking.Trackable)
+        return [model] if known else []
+    found = []
+    for layer in model._flatten_layers():
         kind = tf.saved_model.experimental.TrackableResource
-        attributes = (vars(layer).values() for layer in model._flatten_layers())
-        return [v for values in attributes for v in values if isinstance(v, kind)]
-    return [model] if isinstance(model, tf.__internal__.tracking.Trackable) else []
+        tables = [value for value in vars(layer).values() if isinstance(value, kind)]
+        found += [layer] if tables and not layer.variables else tables
+    return found
