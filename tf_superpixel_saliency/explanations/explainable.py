@@ -28,7 +28,8 @@ class Explainable:
     ...         self.dense = keras.layers.Dense(3, activation="softmax")
     ...     def call(self, images):
     ...         return self.dense(keras.ops.mean(images, axis=(1, 2)))
-    >>> explanation = Net().explain(np.ones((2, 8, 8, 3)), superpixels="SquareGrid")
+    >>> net, images = Net(), np.ones((2, 8, 8, 3))
+    >>> explanation = net.explain(images, superpixels="SquareGrid:size=4")
     >>> explanation.heatmaps.shape
     (2, 8, 8)
     """
