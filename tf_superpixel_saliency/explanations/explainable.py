@@ -96,8 +96,9 @@ def explainable(model, method="SmoothGrad", superpixels=DEFAULT, **settings):
     Args:
         model: a Keras model of any kind, what `tf.saved_model.load` returned, or a
             function on tensors.
-        method, superpixels, **settings: what `explain` does unless told otherwise, as
-            in `Explainable.explain`.
+        method, superpixels: what `explain` does unless told otherwise, as in
+            `Explainable.explain`.
+        **settings: likewise.
 
     Returns:
         An `ExplainableModel`, whose every other attribute is the model's: `fit`,
