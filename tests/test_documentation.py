@@ -37,8 +37,9 @@ def test_examples_in_the_readme(tmp_path, monkeypatch):
     blocks = re.findall(r"^```python\n(.*?)^```", readme, re.M | re.S)
     assert blocks
     monkeypatch.chdir(tmp_path)
+    names = {}  # a block goes on from those before
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
+        exec(compile(block, "README.md", "exec"), names)
     assert (tmp_path / "overlay.png").stat().st_size > 10_000
 
 

@@ -24,7 +24,7 @@ LEVELS = {
     "demo": 3,
     "evaluation": 3,
     "serving": 3,
-    "callbacks": 3,
+    "callbacks": 5,
     "explanations": 4,
     "distributed": 3,
     "paper": 4,

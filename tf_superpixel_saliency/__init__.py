@@ -16,7 +16,7 @@ from tf_superpixel_saliency.requirements import check_backend, quieten_command
 check_backend()
 quieten_command()
 
-from tf_superpixel_saliency import demo, metrics, plots  # noqa: E402
+from tf_superpixel_saliency import callbacks, demo, metrics, plots  # noqa: E402
 from tf_superpixel_saliency.explainers import (  # noqa: E402
     LIME,
     RISE,
@@ -67,6 +67,7 @@ __all__ = [
     "SparsifiedSmoothGrad",
     "SquareGrid",
     "__version__",
+    "callbacks",
     "demo",
     "explainable",
     "export",

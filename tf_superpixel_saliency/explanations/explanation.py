@@ -211,6 +211,34 @@ class Explanation:
             figure=figure,
         )
 
+    def plot_overlay(self, index=0, *, percentile=99, figure=None):
+        """Draw one image's map over its photo, with class and score above.
+
+        Args:
+            index: which image.
+            percentile: in (0, 100], where the map is cut off.
+            figure: an empty matplotlib Figure to fill; a new one unless given.
+
+        Returns:
+            The matplotlib Axes.
+
+        Raises:
+            IndexError: there is no such image.
+        """
+        from tf_superpixel_saliency import plots
+        from tf_superpixel_saliency.plots.explanation import titled_panel
+
+        shown = self[index]
+        shape, title = shown.segments[0].shape, shown.titles()[0]
+        ax = titled_panel(shape, "Map over the photo", title, figure)
+        return plots.plot_overlay(
+            regions.photo(shown.images[0], self.value_range),
+            np.nan_to_num(shown.heatmaps[0]),
+            ax,
+            percentile,
+            value_range=(0, 1),
+        )
+
     def _repr_png_(self):
         from tf_superpixel_saliency import plots
 

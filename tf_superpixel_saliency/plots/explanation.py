@@ -75,6 +75,21 @@ def plot_explanation(
     return axes
 
 
+def titled_panel(shape, caption: str, title: str, figure=None):
+    """One Axes of a picture's size, with a caption and a title above.
+
+    Args:
+        shape: (H, W) of the image to draw.
+        caption: right above it.
+        title: over the picture.
+        figure: an empty matplotlib Figure to fill; a new one unless given.
+
+    Returns:
+        matplotlib Axes.
+    """
+    return _panels(figure, shape, [caption], title)[0]
+
+
 def _groups_caption(count: int) -> str:
     if count == 0:
         return "No groups to rank"
