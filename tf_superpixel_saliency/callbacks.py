@@ -184,7 +184,8 @@ class SaliencyMaps(keras.callbacks.Callback):
             **found,
             "ssim": ssim,
             "ssim_of_noise": floor,
-            "ssim_excess": (ssim - floor) / (1 - floor),
+            # Where noise agrees altogether, nothing is left to tell.
+            "ssim_excess": (ssim - floor) / (1 - floor) if floor < 1 else np.nan,
             "cosine": _mean(cosine_similarity(*maps)),
         }
 
