@@ -12,7 +12,26 @@ REPOSITORY = "tf-superpixel-saliency/tf_superpixel_saliency"
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # What makes each quick; every name is one of the notebook's parameters.
 SMALL = {
+    "choosing_superpixels": {
+        "num_images": 8,
+        "num_samples": 2,
+        "num_subsets": 3,
+        "distances": (3,),
+        "segment_counts": (),
+    },
+    "expert_regions": {
+        "num_training": 200,
+        "num_epochs": 1,
+        "num_images": 4,
+        "num_steps": 4,
+    },
     "quick_start": {"num_samples": 2, "num_draws": 1},
+    "training_twice": {
+        "num_training": 200,
+        "num_epochs": 1,
+        "num_images": 5,
+        "num_samples": 2,
+    },
 }
 in_every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
