@@ -26,6 +26,7 @@ SMALL = {
         "num_steps": 4,
     },
     "quick_start": {"num_samples": 2, "num_draws": 1},
+    "serving": {"num_samples": 1, "num_photos": 2},
     "training_twice": {
         "num_training": 200,
         "num_epochs": 1,
