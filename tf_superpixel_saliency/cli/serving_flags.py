@@ -54,8 +54,8 @@ def add_export(commands) -> None:
         nargs="*",
         default=[1],
         metavar="N",
-        help="batch sizes of requests that the server answers while it loads; none "
-        "for none (default: 1)",
+        help="batch sizes of requests that the server answers while it loads "
+        "(default: 1; no number: no requests)",
     )
     parser.add_argument(
         "--segments",
