@@ -69,6 +69,7 @@ html_theme_options = {
     "source_directory": "docs/",
 }
 html_copy_source = False
+html_show_copyright = False
 smartquotes = False  # "midpoint" is to be typed as it stands
 copybutton_prompt_text = "$ "
 copybutton_exclude = ".linenos, .gp, .go"

@@ -118,3 +118,14 @@ def test_nothing_of_the_machine_is_kept(path):
 @in_every_notebook
 def test_small_enough_for_the_web(path):
     assert path.stat().st_size < 1_500_000
+
+
+@in_every_notebook
+def test_links_lead_somewhere(path):
+    text = "\n".join(source(cell) for cell in cells(path, "markdown"))
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (path.parent / link).exists(), link
+    for link in re.findall(
+        rf"https://github.com/{REPOSITORY}/blob/main/([^)]+)\)", text
+    ):
+        assert (ROOT / link).exists(), link
