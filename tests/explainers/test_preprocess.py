@@ -134,7 +134,9 @@ def test_maps_have_the_channels_that_the_model_eats(tmp_path):
         assert predicted["segments"].shape == (3, 12, 11)
     explainer.export(tmp_path / "served", image_shape=(12, 11, 3))
     loaded = tf.saved_model.load(str(tmp_path / "served"))
-    out = loaded.serve(tf.constant(photos()), tf.constant([-1, -1, -1]))
+    out = loaded.signatures["explain_maps"](
+        images=tf.constant(photos()), targets=tf.constant([-1, -1, -1])
+    )
     expected = explainer(photos())["heatmaps"].numpy()
     scale = expected.max()
     np.testing.assert_allclose(out["heatmaps"], expected, atol=1e-5 * scale)

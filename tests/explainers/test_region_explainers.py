@@ -126,7 +126,8 @@ folder = sys.argv[1]
 images, targets = np.load(folder + "/images.npy"), np.load(folder + "/targets.npy")
 for name in sys.argv[2:]:
     loaded = tf.saved_model.load(f"{folder}/{name}")
-    out = loaded.serve(tf.constant(images), tf.constant(targets))
+    explain = loaded.signatures["explain_maps"]
+    out = explain(images=tf.constant(images), targets=tf.constant(targets))
     np.savez(f"{folder}/{name}.npz", **{k: np.asarray(v) for k, v in out.items()})
 assert "tf_superpixel_saliency" not in sys.modules
 """
@@ -173,7 +174,9 @@ def test_sizes_may_be_free_until_it_runs(name, tmp_path):
     loaded = tf.saved_model.load(str(tmp_path / "model"))
     for size in ((12, 11, 3), (9, 16, 3)):
         images = photos(2, size)
-        out = loaded.serve(tf.constant(images), tf.constant([1, -1]))
+        out = loaded.signatures["explain_maps"](
+            images=tf.constant(images), targets=tf.constant([1, -1])
+        )
         check(as_arrays(out), as_arrays(explainer(images, [1, -1])))
 
 

@@ -214,7 +214,9 @@ def test_export(model, tmp_path):
     expected = xrai(photos(3), [1, 2, 3])
     xrai.export(tmp_path / "xrai")
     loaded = tf.saved_model.load(str(tmp_path / "xrai"))
-    out = loaded.serve(tf.constant(photos(3)), tf.constant([1, 2, 3]))
+    out = loaded.signatures["explain_maps"](
+        images=tf.constant(photos(3)), targets=tf.constant([1, 2, 3])
+    )
     assert set(out) == set(expected)
     assert relative_error(out["maps"], expected["maps"]).max() < 1e-5
     with pytest.raises(ValueError, match="on the host"):
