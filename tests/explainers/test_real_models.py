@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import tf_superpixel_saliency as tss
 from tests.explainers.networks import photos
+from tests.reference.groups import mean as group_mean
 
 APPLICATIONS = {
     "MobileNetV2": ("mobilenet_v2", {"alpha": 0.35}),  # scaled to [−1, 1]
@@ -21,11 +22,7 @@ def by_hand(model, function, inputs, segments):
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         value = function(model(inputs, training=False))
-    gradient = tape.gradient(value, inputs).numpy()
-    for image, labels in zip(gradient, segments):
-        for label in range(labels.max() + 1):
-            image[labels == label] = image[labels == label].mean(axis=0)
-    return gradient
+    return group_mean(tape.gradient(value, inputs).numpy(), segments)
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)

@@ -23,12 +23,8 @@ class Explanation:
             self.superpixels = naming.from_text(
                 arguments.superpixels, value_range=value_range
             )
-            common = {
-                "score": arguments.score,
-                "model_output": arguments.model_output,
-            }
             method = getattr(explainers, arguments.method)
-            settings = {**common, **method_settings(arguments)}
+            settings = method_settings(arguments)
             self.pixel = method(loaded.model, **settings)
             self.grouped = None
             if (
@@ -66,18 +62,19 @@ class Explanation:
 
 
 def method_settings(arguments) -> dict:
-    """The settings of `--method` among the flags."""
+    """What the flags say of the score, and the settings of `--method` among them."""
     noise = {
         "num_samples": arguments.num_samples,
         "noise_level": arguments.noise_level,
         "seed": arguments.seed,
     }
-    return {
+    own = {
         "SimpleGradient": {},
         "SmoothGrad": noise,
         "SparsifiedSmoothGrad": noise,
         "IntegratedGradients": {"num_steps": arguments.num_steps},
     }[arguments.method]
+    return {"score": arguments.score, "model_output": arguments.model_output, **own}
 
 
 def _plain_config(layer):

@@ -48,10 +48,4 @@ def explainer_of(model, arguments):
     settings = method_settings(arguments)
     if arguments.method != "SimpleGradient":
         settings["partition"] = arguments.partition
-    return method(
-        model,
-        superpixels,
-        score=arguments.score,
-        model_output=arguments.model_output,
-        **settings,
-    )
+    return method(model, superpixels, **settings)

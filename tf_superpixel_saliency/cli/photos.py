@@ -11,6 +11,7 @@ import numpy as np
 
 from tf_superpixel_saliency.cli.errors import CommandError
 from tf_superpixel_saliency.demo import prepare
+from tf_superpixel_saliency.ops import color
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
@@ -93,8 +94,8 @@ def read_photo(path, size: int, channels: int = 3, squeeze: bool = False) -> np.
         # What Pillow's decoders raise on files that are damaged in one way or another.
         raise ValueError(f"can't be read: {error}") from None
     photo = prepare(pixels, size, crop=not squeeze)
-    if channels == 1:  # ITU-R 601 luma, as Pillow's own conversion to gray
-        photo = photo @ np.float32([[0.299], [0.587], [0.114]])
+    if channels == 1:
+        photo = photo @ np.float32(color.LUMA)[:, None]
     return photo
 
 
@@ -108,8 +109,7 @@ def read_in_range(path, loaded, arguments) -> np.ndarray:
         ValueError: as `read_photo`.
     """
     photo = read_photo(path, loaded.size, loaded.channels, arguments.squeeze)
-    low, high = arguments.value_range
-    return photo * np.float32((high - low) / 255.0) + np.float32(low)
+    return color.in_range(photo, arguments.value_range)
 
 
 def _rgb(image):

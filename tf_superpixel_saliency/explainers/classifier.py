@@ -77,8 +77,7 @@ def uses_float16(model) -> bool:
     return any(layer.compute_dtype == "float16" for layer in layers)
 
 
-def names_training(function) -> bool:
-    """Whether a function has an argument of the name `training`."""
+def _names_training(function) -> bool:
     # Outside of Keras, **kwargs may be anything: nothing is put in unasked.
     return "training" in _parameters(function)
 
@@ -129,7 +128,7 @@ class _Inference(keras.layers.Layer):
 
 
 def _where_it_is_taken(function, owner=None):
-    keywords = {"training": False} if names_training(function) else {}
+    keywords = {"training": False} if _names_training(function) else {}
 
     def call(images, _owner=owner, **given):  # a SavedModel's dies without its owner
         return _one_output(function(images, **keywords, **given))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from tf_superpixel_saliency.explainers import model_inputs, saved_model
-from tf_superpixel_saliency.explainers.signatures import Explanation, own
+from tf_superpixel_saliency.explainers.signatures import Explanation
 from tf_superpixel_saliency.ops.compilation import portable_graph
 
 
@@ -131,10 +131,5 @@ def export(explainer, path, image_shape, verbose=False):
     further = model_inputs.given_specs(explainer.model)
     with saved_model.whole_folder(path) as folder, portable_graph():
         explanation = Explanation(explainer, image_shape, further)
-        signatures = [
-            own(explainer.model, image_shape, further),
-            explanation.signature("explain", with_maps=False),
-            explanation.signature("explain_maps", with_maps=True),
-        ]
         resources = saved_model.lookup_tables(explainer.model)
-        saved_model.write(signatures, folder, resources, verbose)
+        saved_model.write(explanation.signatures(), folder, resources, verbose)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 
-import keras
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import classifier, model_inputs
@@ -61,7 +60,9 @@ class Scorer:
             )
         model_inputs.check_image_dtype(model)
         self.score = score
-        self._preprocess = preprocess
+        self._preprocess = (
+            None if preprocess is None else classifier.as_function(preprocess)
+        )
         self.model_output = model_output
         self.half = classifier.uses_float16(model)
         self._function = classifier.as_function(model)
@@ -70,14 +71,8 @@ class Scorer:
         """Pictures (N, H, W, C) as the model eats them, (N, H, W, C') float32."""
         if self._preprocess is None:
             return images
-        settings = (
-            {"training": False}
-            if isinstance(self._preprocess, keras.layers.Layer)
-            and classifier.names_training(self._preprocess.call)
-            else {}
-        )
         try:
-            prepared = self._preprocess(images, **settings)
+            prepared = self._preprocess(images)
         except NotImplementedError as error:  # NumPy was given a symbolic tensor
             raise TypeError(
                 "preprocess must be written in TensorFlow or Keras operations, since "

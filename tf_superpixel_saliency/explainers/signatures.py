@@ -140,6 +140,7 @@ class Explanation:
             shape = (None, *image_shape[:2])
             self.specs["segments"] = tf.TensorSpec(shape, tf.int32, "segments")
         self.further = dict(further or {})
+        self._own = own(explainer.model, image_shape, self.further)
 
         def call(tensors, inputs):
             return explainer.call(**tensors, inputs=inputs or None)
@@ -159,7 +160,15 @@ class Explanation:
         given = {name: tensors[name] for name in self.specs}
         return dict(self._traced(given, inputs))
 
-    def signature(self, name: str, with_maps: bool) -> Signature:
+    def signatures(self) -> list[Signature]:
+        """What every export has: the model's own, `explain` and `explain_maps`."""
+        return [
+            self._own,
+            self._signature("explain", with_maps=False),
+            self._signature("explain_maps", with_maps=True),
+        ]
+
+    def _signature(self, name: str, with_maps: bool) -> Signature:
         """images, targets, … → the outputs, the largest of which may stay out."""
 
         def call(tensors):

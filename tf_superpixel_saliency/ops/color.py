@@ -16,12 +16,29 @@ _XYZ_FROM_RGB = (
 )
 _WHITE_D65 = (0.95047, 1.0, 1.08883)
 
+# ITU-R 601: how much of each channel a gray photo has, as in Pillow's conversion.
+LUMA = (0.299, 0.587, 0.114)
+
 # What Lab's transfer function is applied to, and what follows it, as matrices.
 _TRANSFER_FROM_RGB = np.divide(_XYZ_FROM_RGB, np.asarray(_WHITE_D65)[:, None])
 _LAB_FROM_TRANSFER = np.array(
     [[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]]
 )
 _LAB_OFFSET = np.array([[16.0], [0.0], [0.0]])
+
+
+def in_range(photo, value_range):
+    """A photo's 0…255 as low…high.
+
+    Args:
+        photo: float32 array or tensor of any shape.
+        value_range: (low, high), in which a model takes images.
+
+    Returns:
+        float32, array or tensor alike.
+    """
+    low, high = value_range
+    return photo * np.float32((high - low) / 255.0) + np.float32(low)
 
 
 def rgb_to_lab(images: tf.Tensor, dtype=None) -> tf.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf_superpixel_saliency.ops import reductions
+from tf_superpixel_saliency.ops import color, reductions
 from tf_superpixel_saliency.plots import arrays, canvas
 
 
@@ -91,8 +91,7 @@ def plot_overlay(
     photo, values = arrays.photo(image, value_range), arrays.heat(heatmap, signed)
     arrays.check_same_size(image=photo, heatmap=values)
     ax = canvas.own_axes(ax, values.shape)
-    # Rec. 601 weights: the luma of the photo as it is displayed.
-    luma = photo @ [0.299, 0.587, 0.114]
+    luma = photo @ color.LUMA  # of the photo as it is displayed
     canvas.show(ax, np.repeat(luma[..., None], 3, axis=-1))
     if np.isnan(values).all():
         return _hatch(ax, values.shape, "no map", alpha=alpha)

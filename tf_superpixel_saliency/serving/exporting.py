@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import model_inputs, saved_model
 from tf_superpixel_saliency.explainers.base import Explainer
-from tf_superpixel_saliency.explainers.signatures import RESERVED, Explanation, own
+from tf_superpixel_saliency.explainers.signatures import RESERVED, Explanation
 from tf_superpixel_saliency.ops.checks import checked_choice, checked_count
 from tf_superpixel_saliency.ops.compilation import portable_graph
 from tf_superpixel_saliency.serving import image_bytes as photo_files
@@ -104,12 +104,7 @@ def export(
     with saved_model.whole_folder(target) as folder, portable_graph():
         explanation = Explanation(explainer, shape, further, from_caller)
         described = metadata.describe(explainer, explanation, photos)
-        signatures = [
-            own(explainer.model, shape, further),
-            explanation.signature("explain", with_maps=False),
-            explanation.signature("explain_maps", with_maps=True),
-            metadata.signature(described),
-        ]
+        signatures = [*explanation.signatures(), metadata.signature(described)]
         if photos:
             signatures.append(photo_files.signature(explanation, photos))
         resources = saved_model.lookup_tables(explainer.model)

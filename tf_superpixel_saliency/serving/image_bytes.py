@@ -6,11 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import signatures
+from tf_superpixel_saliency.ops import color
 from tf_superpixel_saliency.ops.checks import UNDECODABLE_IMAGE
 from tf_superpixel_saliency.serving import decoding, resizing
-
-# ITU-R 601 luma, as the command makes gray of colours.
-_LUMA = np.float32([0.299, 0.587, 0.114])
 
 
 class Photos:
@@ -50,9 +48,8 @@ class Photos:
         pixels, readable = decoding.decode_photo(data, self.max_pixels)
         image = resizing.prepared(pixels, height, width, self.resize)
         if channels == 1:
-            image = tf.reduce_sum(image * _LUMA, -1, keepdims=True)
-        low, high = self.value_range
-        image = image * np.float32((high - low) / 255.0) + np.float32(low)
+            image = tf.reduce_sum(image * np.float32(color.LUMA), -1, keepdims=True)
+        image = color.in_range(image, self.value_range)
         image = tf.where(readable, image, 0.0)
         return tf.ensure_shape(image, self.image_shape), readable
 
