@@ -1,6 +1,9 @@
 """The object that `.explain()` returns: arrays, words, pictures and files."""
 
+import copy
 import io
+import json
+import pickle
 
 import numpy as np
 import pytest
@@ -65,8 +68,14 @@ def test_arrays_by_name_slice_and_number(explanation):
     assert set(by_hand().extras) == {"completeness_error"}
     assert by_hand().num_groups.tolist() == [3, 3]
     assert {"maps", "plot"} <= set(dir(explanation))
+    assert "maps" in explanation and "map" not in explanation
+    mask = np.array([True, False, True])
+    np.testing.assert_array_equal(explanation[mask].targets, [0, 4])
     with pytest.raises(IndexError, match="image 3 of 3"):
         explanation[3]
+    for index in ((0, 1), None, ..., 1.5, True, [0.5], np.zeros((1, 1), int)):
+        with pytest.raises(TypeError, match="is indexed by"):
+            explanation[index]
     with pytest.raises(KeyError, match="its arrays are"):
         explanation["map"]
     with pytest.raises(AttributeError, match="its arrays are"):
@@ -81,8 +90,71 @@ def test_arrays_are_not_written_to(explanation):
             with pytest.raises(ValueError, match="read-only"):
                 part[key][...] = 0
     mine = np.zeros((1, 4, 6, 1), np.float32)
-    tss.Explanation(mine, dict(by_hand()[0]))
-    mine += 1  # the caller's own array stays writable
+    outputs = {key: value.copy() for key, value in dict(by_hand()[0]).items()}
+    kept = tss.Explanation(mine, outputs)
+    model = tss.explainable(lambda x: x[:, 0, 0], "SimpleGradient", None, score="logit")
+    explained = model.explain(mine, model_output="logit")
+    mine += 1  # the caller's own arrays stay writable, and the explanations as they are
+    outputs["heatmaps"] += 1
+    assert kept.images.max() == explained.images.max() == 0
+    np.testing.assert_array_equal(kept.heatmaps, by_hand()[0].heatmaps)
+
+
+def test_copies(explanation):
+    explanation = tss.Explanation(
+        explanation.images,
+        {key: explanation[key] for key in explanation.keys() if key != "images"},
+        class_names=lambda target: f"no {target}",  # which can't be pickled
+    )
+    for again in (copy.deepcopy(explanation), pickle.loads(pickle.dumps(explanation))):
+        assert repr(again) == repr(explanation) and "no 4" in repr(again)
+        np.testing.assert_array_equal(again.maps, explanation.maps)
+        with pytest.raises(ValueError, match="read-only"):
+            again.maps[...] = 0
+
+
+def test_of_no_image(explanation, tmp_path):
+    none = explanation[:0]
+    assert len(none) == len(none.top_groups()) == 0 and none[[]].labels() == []
+    assert "of 0 images" in repr(none) and none._repr_png_() is None
+    with pytest.raises(ValueError, match="no image to draw"):
+        none.plot()
+    with pytest.raises(ValueError, match="no image to draw"):
+        none.save(tmp_path / "none.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_class_names_of_any_kind():
+    outputs = {k: v for k, v in dict(by_hand()).items() if k != "images"}
+    outputs["targets"] = np.int32([1, 9])  # the last is out of range
+    names = ["cat", "dog"]
+    for given in (names, np.array(names), dict(enumerate(names)), names.__getitem__):
+        found = tss.Explanation(by_hand().images, outputs, class_names=given)
+        assert found.labels() == ["dog", "class 9"]
+    outputs["targets"] = np.int32([-1, 0])  # a score that needs no class
+    found = tss.Explanation(by_hand().images, outputs, class_names=names)
+    assert found.labels() == ["", "cat"] and found.titles()[0] == "0.25"
+    for given in ("cat", 7, {"cat"}):
+        with pytest.raises(TypeError, match="class_names must be a list"):
+            tss.Explanation(by_hand().images, outputs, class_names=given)
+
+
+def test_slivers_are_left_out_unless_asked_for():
+    """Of a picture of 100 × 100 pixels, those of less than 4."""
+    segments = np.zeros((1, 100, 100), np.int32)
+    segments[0, 50:] = 1
+    segments[0, 0, :3] = 2
+    heat = np.float32(np.choose(segments, [1.0, 2.0, 9.0]))
+    outputs = {
+        **{k: v for k, v in dict(by_hand()[0]).items() if k != "images"},
+        "segments": segments,
+        "heatmaps": heat,
+        "maps": heat[..., None],
+    }
+    found = tss.Explanation(np.zeros((1, 100, 100, 3)), outputs)
+    groups = [[g["group"] for g in found.top_groups(k)[0]] for k in (1, 2, 3)]
+    assert groups == [[1], [1, 0], [2, 1, 0]]  # three groups are no longer as large
+    assert found.top_groups(1, min_area=1)[0][0]["group"] == 2
 
 
 def test_in_words(explanation):
@@ -121,6 +193,8 @@ def test_pictures_of_other_channels_and_of_failed_images():
     outputs["heatmaps"] = outputs["heatmaps"].copy()
     outputs["heatmaps"][1] = np.nan
     failed = tss.Explanation(images, {**outputs, "status": np.int32([0, 1])})
+    panels = [one.plot(figure=tss.plots.new_figure()) for one in failed]
+    assert [len(axes) for axes in panels] == [3, 2]  # no group is the highest there
     png(failed._repr_png_())
     png(failed[1]._repr_png_())
 
@@ -155,6 +229,9 @@ def test_the_picture_is_saved(explanation, tmp_path):
     assert image_io.imread(tmp_path / "all.png").std() > 10
 
 
+ABOUT = {"settings": {}, "value_range": [0, 1], "names": None}
+
+
 def test_files_that_hold_none(explanation, tmp_path):
     with pytest.raises(ValueError, match=r"\.npz .* or \.png"):
         explanation.save(tmp_path / "one.pkl")
@@ -164,11 +241,29 @@ def test_files_that_hold_none(explanation, tmp_path):
     (tmp_path / "half.npz").write_bytes(
         explanation.save(tmp_path / "one.npz").read_bytes()[:400]
     )
-    for name in ("text", "other", "object", "half"):
+    with open(tmp_path / "array.npz", "wb") as file:
+        np.save(file, np.zeros(3))
+    whole = dict(np.load(tmp_path / "one.npz"))
+    for name, changed in {
+        "told": {"about": np.array("{}")},
+        "list": {"about": np.array("[]")},
+        "range": {"about": np.array(json.dumps({**ABOUT, "value_range": [1, 0]}))},
+        "names": {"about": np.array(json.dumps({**ABOUT, "names": {"cat": "0"}}))},
+        "number": {"maps": np.array(3)},
+        "size": {"segments": np.zeros((3, 5, 5), int)},
+    }.items():
+        np.savez(tmp_path / f"{name}.npz", **{**whole, **changed})
+    found = [path.stem for path in tmp_path.glob("*.npz") if path.stem != "one"]
+    assert len(found) == 11
+    for name in found:
         with pytest.raises(ValueError, match="holds no explanation"):
             tss.Explanation.load(tmp_path / f"{name}.npz")
     with pytest.raises(FileNotFoundError):
         tss.Explanation.load(tmp_path / "none.npz")
+    for name in ("one.npz", "one.png"):
+        with pytest.raises(FileNotFoundError, match=r"no folder .*make it first"):
+            explanation.save(tmp_path / "none" / name)
+    assert explanation.save(tmp_path / "ONE.NPZ").exists()
 
 
 def test_a_disk_that_is_full_leaves_nothing(explanation, tmp_path, monkeypatch):
@@ -187,6 +282,10 @@ def test_outputs_that_are_none():
     outputs = {k: v for k, v in dict(by_hand()).items() if k != "images"}
     with pytest.raises(ValueError, match="as many images"):
         tss.Explanation(np.zeros((3, *SIZE)), outputs)
+    with pytest.raises(ValueError, match="heatmaps and segments"):
+        tss.Explanation(np.zeros((2, *SIZE)), outputs)
+    with pytest.raises(ValueError, match="value_range"):
+        tss.Explanation(by_hand().images, outputs, value_range=(1, 1))
 
 
 @pytest.mark.parametrize(

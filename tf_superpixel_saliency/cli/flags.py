@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from tf_superpixel_saliency.evaluation.methods import GRADIENT_METHODS
+from tf_superpixel_saliency.explainers.naming import full_name
 from tf_superpixel_saliency.ops import reductions
-from tf_superpixel_saliency.superpixels.naming import plain
 
 
 def add_model(parser, several=False, class_names=True) -> None:
@@ -157,8 +157,11 @@ def add_pictures(parser) -> None:
 
 
 def method_name(text: str) -> str:
-    """A method's name in any case, hyphens allowed."""
-    return next((name for name in GRADIENT_METHODS if plain(name) == plain(text)), text)
+    """A gradient method's name in any case, hyphens allowed."""
+    try:
+        return full_name(text, GRADIENT_METHODS, "gradient method")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def percentile(text: str) -> float:

@@ -57,6 +57,7 @@ def add_evaluate(commands) -> None:
         "--methods",
         nargs="+",
         choices=GRADIENT_METHODS,
+        type=flags.method_name,
         metavar="METHOD",
         help=f"of {', '.join(GRADIENT_METHODS)} (default: all)",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tf_superpixel_saliency import explainers
+from tf_superpixel_saliency.explainers.naming import full_name
 from tf_superpixel_saliency.superpixels import naming
 
 GRADIENT_METHODS = (
@@ -115,12 +116,7 @@ def region_methods(
 
 
 def _named(kind, names, known):
-    unknown = [name for name in names or () if name not in known]
-    if unknown:
-        raise ValueError(
-            f"No {kind} is called {unknown[0]!r}. There are: {', '.join(known)}."
-        )
-    return [known[name] for name in (names or known)]
+    return [known[full_name(name, tuple(known), kind)] for name in (names or known)]
 
 
 def _layers(given):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-
 from tf_superpixel_saliency import explainers
-from tf_superpixel_saliency.superpixels.naming import plain
+from tf_superpixel_saliency.superpixels.naming import nearest, plain
 
 METHODS = tuple(name for name in explainers.__all__ if name != "Explainer")
 
@@ -14,17 +12,30 @@ def from_text(text: str) -> type:
     """The class of an explainer.
 
     Args:
-        text: its name in any case, hyphens, underscores and blanks left out or not:
-            `SmoothGrad`, `smooth-grad`, `integrated_gradients`, `gradcam`.
+        text: its name, in any spelling that `full_name` reads.
 
     Raises:
         ValueError: an unknown name.
     """
-    known = {plain(name): name for name in METHODS}
-    if plain(text) not in known:
-        near = difflib.get_close_matches(plain(text), known, 1)
-        hint = f" Did you mean {known[near[0]]!r}?" if near else ""
-        raise ValueError(
-            f"No method is called {text!r}.{hint} There are: {', '.join(METHODS)}."
-        )
-    return getattr(explainers, known[plain(text)])
+    return getattr(explainers, full_name(text))
+
+
+def full_name(text: str, known=METHODS, kind: str = "method") -> str:
+    """A method's name as its class is called.
+
+    Args:
+        text: the name in any case, hyphens, underscores and blanks left out or not:
+            `SmoothGrad`, `smooth-grad`, `integrated_gradients`, `gradcam`.
+        known: the names to choose from.
+        kind: what they are, for the error.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    for name in known:
+        if plain(name) == plain(text):
+            return name
+    raise ValueError(
+        f"No {kind} is called {text!r}.{nearest(text, known)} There are: "
+        f"{', '.join(known)}."
+    )

@@ -51,9 +51,10 @@ def _unknown_class(layer):
     fails in the process that has it under another name or not at all. A registered
     class builds its own layers and may hold any.
     """
-    if not _is_known(type(layer)):
-        return type(layer).__name__
-    if _package(type(layer)) not in _PLAIN_PACKAGES:
+    kind = layer.__class__  # that of the model inside, of a wrapper of models
+    if not _is_known(kind):
+        return kind.__name__
+    if _package(kind) not in _PLAIN_PACKAGES:
         return None
     found = (_unknown_class(inner) for inner in layer._layers)
     return next(filter(None, found), None)

@@ -10,14 +10,21 @@ import numpy as np
 
 from tf_superpixel_saliency.explainers import settings
 from tf_superpixel_saliency.explanations import files, regions
+from tf_superpixel_saliency.explanations.arrays import KEYS, ImageArrays
+from tf_superpixel_saliency.explanations.class_names import (
+    checked_names,
+    name_of,
+    used_names,
+)
 from tf_superpixel_saliency.ops import checks
+from tf_superpixel_saliency.superpixels.base import checked_range
 from tf_superpixel_saliency.version import __version__
 
-KEYS = ("maps", "heatmaps", "segments", "targets", "scores", "status")
 _MOST_SHOWN = 8  # images in a notebook's picture
+_LARGE, _SMALL, _FEW = 2.2, 1.5, 4  # inches of a photo in a grid, of how many
 
 
-class Explanation:
+class Explanation(ImageArrays):
     """Explanations of N images.
 
     It has a length, and is sliced as an array is: `explanation[3]` and
@@ -49,85 +56,23 @@ class Explanation:
     def __init__(
         self, images, outputs, value_range=None, class_names=None, explainer=None
     ):
-        missing = [key for key in KEYS if key not in outputs]
-        if missing:
-            raise ValueError(
-                f"outputs must hold what an explainer returns, but has no {missing}."
-            )
-        self._arrays = {
-            "images": _frozen(np.asarray(images, np.float32)),
-            **{key: _frozen(np.asarray(value)) for key, value in outputs.items()},
-        }
+        super().__init__(images, outputs)
         if value_range is None:
             value_range = regions.seen_range(self.images)
-        self.value_range = tuple(float(bound) for bound in value_range)
-        self.class_names = class_names
+        self.value_range = checked_range(value_range, "Explanation")
+        self.class_names = checked_names(class_names)
         self.settings = {} if explainer is None else _settings(explainer)
-        lengths = {key: len(value) for key, value in self._arrays.items()}
-        if len(set(lengths.values())) != 1:
-            raise ValueError(f"Arrays must be of as many images, but are {lengths}.")
 
-    # -- the arrays -----------------------------------------------------------------
-
-    def __getattr__(self, name):
-        arrays = vars(self).get("_arrays", {})
-        if name not in arrays:
-            raise AttributeError(
-                f"An explanation has no {name!r}; its arrays are {sorted(arrays)}."
-            )
-        return arrays[name]
-
-    def __dir__(self):
-        return sorted({*super().__dir__(), *self._arrays})
-
-    @property
-    def extras(self) -> dict:
-        """{name: (N,) float32}, what the method returns besides."""
-        return {k: v for k, v in self._arrays.items() if k not in (*KEYS, "images")}
-
-    def keys(self):
-        """Names of the arrays: `dict(explanation)` is a dictionary of all of them."""
-        return self._arrays.keys()
-
-    def __len__(self):
-        return len(self.targets)
-
-    def __iter__(self):
-        return (self[number] for number in range(len(self)))
-
-    def __getitem__(self, item):
-        if isinstance(item, str):
-            if item not in self._arrays:
-                raise KeyError(
-                    f"An explanation has no {item!r}; its arrays are "
-                    f"{sorted(self._arrays)}."
-                )
-            return self._arrays[item]
-        if isinstance(item, (int, np.integer)):
-            if not -len(self) <= item < len(self):
-                raise IndexError(f"image {item} of {len(self)}")
-            item = [int(item)]
-        part = object.__new__(type(self))
-        vars(part).update(vars(self))
-        arrays = {key: _frozen(value[item]) for key, value in self._arrays.items()}
-        vars(part)["_arrays"] = arrays
-        return part
+    def __getstate__(self):
+        # Of a function's names, those in use: most functions can't be copied.
+        names = used_names(self.targets, self.class_names)
+        return {**vars(self), "class_names": names}
 
     # -- for people -----------------------------------------------------------------
 
     def labels(self) -> list[str]:
         """The class explained in each image, by name where names are known."""
-        return [self._name(int(target)) for target in self.targets]
-
-    def _name(self, target):
-        if self.class_names is None:
-            return f"class {target}" if target >= 0 else ""
-        if callable(self.class_names):
-            return str(self.class_names(target))
-        try:
-            return str(self.class_names[target])
-        except (IndexError, KeyError):
-            return f"class {target}"
+        return [name_of(int(target), self.class_names) for target in self.targets]
 
     def titles(self) -> list[str]:
         """Class and score of each image, and what is wrong with it, in words."""
@@ -142,14 +87,16 @@ class Explanation:
     @property
     def num_groups(self) -> np.ndarray:
         """(N,) the number of groups of each image's partition, `segments`."""
-        return self.segments.reshape(len(self), -1).max(axis=1) + 1
+        return self.segments.max(axis=(1, 2), initial=-1) + 1
 
-    def top_groups(self, k: int = 10, min_area: int = 1) -> list[list[dict]]:
+    def top_groups(self, k: int = 10, min_area=None) -> list[list[dict]]:
         """The k groups of highest mean heat of each image, the highest first.
 
         Args:
             k: how many groups, at least 1; all where there are fewer.
-            min_area: pixels that a group has at least to be ranked.
+            min_area: pixels that a group has at least to be ranked; None for a 2500th
+                of the image, 20 of 224×224, or 1 where fewer than k are as large: the
+                means of slivers scatter most.
 
         Returns:
             For each image a list of dictionaries in plain Python numbers: `group`, its
@@ -165,13 +112,14 @@ class Explanation:
             for heatmap, segments in zip(self.heatmaps, self.segments)
         ]
 
-    def plot(self, index=None, *, k=10, min_area=1, percentile=99, figure=None):
+    def plot(self, index=None, *, k=10, min_area=None, percentile=99, figure=None):
         """Draw photo, map and highest groups of one image, or several in a grid.
 
         Args:
             index: which image; None for all, which are drawn as a grid of photos and
                 maps where there are several.
-            k, min_area: which groups are outlined, as in `top_groups`.
+            k, min_area: which groups are outlined, as in `top_groups`; none where the
+                map is 0 everywhere.
             percentile: in (0, 100], where each map is cut off.
             figure: an empty matplotlib Figure to fill; a new one unless given.
 
@@ -181,11 +129,13 @@ class Explanation:
 
         Raises:
             IndexError: there is no such image.
-            ValueError: as `plots.plot_explanation`.
+            ValueError: there is no image at all, or as `plots.plot_explanation`.
         """
         from tf_superpixel_saliency import plots
 
         shown = self if index is None else self[index]
+        if len(shown) == 0:
+            raise ValueError("There is no image to draw: the explanation is empty.")
         photos = [regions.photo(image, self.value_range) for image in shown.images]
         if len(shown) > 1:
             return plots.plot_grid(
@@ -193,16 +143,20 @@ class Explanation:
                 {"Map": [np.nan_to_num(one) for one in shown.heatmaps]},
                 row_labels=shown.titles(),
                 percentile=percentile,
-                cell=2.2,
+                cell=_LARGE if len(shown) <= _FEW else _SMALL,
                 value_range=(0, 1),
                 figure=figure,
             )
-        grouped = int(shown.num_groups[0]) < shown.segments[0].size
+        heat, segments = np.nan_to_num(shown.heatmaps[0]), shown.segments[0]
+        grouped = int(shown.num_groups[0]) < segments.size
+        ranked = grouped and heat.max() > 0  # else any group is as high as any other
+        if min_area is None:
+            min_area = regions.usual_min_area(segments, k)
         return plots.plot_explanation(
             photos[0],
-            None if grouped else np.nan_to_num(shown.heatmaps[0]),
-            np.nan_to_num(shown.heatmaps[0]) if grouped else None,
-            shown.segments[0] if grouped else None,
+            None if grouped else heat,
+            heat if grouped else None,
+            segments if ranked else None,
             shown.titles()[0],
             k=k,
             min_area=min_area,
@@ -240,6 +194,8 @@ class Explanation:
         )
 
     def _repr_png_(self):
+        if len(self) == 0:
+            return None  # the words are shown
         from tf_superpixel_saliency import plots
 
         figure, target = plots.new_figure(), io.BytesIO()
@@ -249,7 +205,8 @@ class Explanation:
 
     def __repr__(self):
         method = self.settings.get("method", "an explainer")
-        over = (self.settings.get("superpixels") or {}).get("class")
+        over = self.settings.get("superpixels")
+        over = over.get("class") if isinstance(over, dict) else over
         height, width = self.heatmaps.shape[1:]
         lines = [
             f"Explanation of {len(self)} image{'s' * (len(self) != 1)} of {height} × "
@@ -260,8 +217,9 @@ class Explanation:
         for number, (title, groups) in enumerate(
             zip(self.titles()[:shown], self.num_groups)
         ):
-            pixels = "" if groups == height * width else f", {groups} groups"
-            lines.append(f"  {number}: {title}{pixels}")
+            plural = "" if groups == 1 else "s"
+            count = "" if groups == height * width else f", {groups} group{plural}"
+            lines.append(f"  {number}: {title}{count}")
         if shown < len(self):
             lines.append(f"  … and {len(self) - shown} more")
         return "\n".join(lines)
@@ -279,14 +237,15 @@ class Explanation:
             OSError: it can't be written.
         """
         path = pathlib.Path(path)
-        if path.suffix == ".npz":
+        suffix = path.suffix.lower()
+        if suffix == ".npz":
             about = {
                 "settings": self.settings,
                 "value_range": self.value_range,
-                "labels": self.labels() if self.class_names is not None else None,
+                "names": used_names(self.targets, self.class_names),
             }
             files.write_arrays(path, self._arrays, about)
-        elif path.suffix == ".png":
+        elif suffix == ".png":
             files.write_picture(path, self.plot)
         else:
             raise ValueError(
@@ -304,19 +263,15 @@ class Explanation:
             OSError: it can't be read.
         """
         arrays, about = files.read_arrays(path, ("images", *KEYS))
-        images = arrays.pop("images")
-        loaded = cls(images, arrays, about["value_range"])
+        images, names = arrays.pop("images"), about["names"]
+        try:
+            if names is not None:  # JSON's keys are text
+                names = {int(target): name for target, name in names.items()}
+            loaded = cls(images, arrays, about["value_range"], names)
+        except (ValueError, TypeError) as error:
+            raise files.no_explanation(path, error) from None
         loaded.settings = about["settings"]
-        if about["labels"] is not None:
-            targets = arrays["targets"].tolist()
-            loaded.class_names = dict(zip(targets, about["labels"]))
         return loaded
-
-
-def _frozen(array):
-    array = array.view()  # the caller's own stays as it was
-    array.setflags(write=False)
-    return array
 
 
 def _settings(explainer) -> dict:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
+import zlib
 from zipfile import BadZipFile
 
 import numpy as np
@@ -13,9 +15,13 @@ from tf_superpixel_saliency.evaluation.storage import whole_file
 _ABOUT = "about"
 
 
+_TOLD = {"settings": dict, "value_range": list, "names": (dict, type(None))}
+
+
 def write_arrays(path, arrays: dict, about: dict) -> None:
     """Write arrays and what is said of them, as JSON, to a .npz file."""
     text = np.array(json.dumps(about))
+    _check_folder(path)
     with whole_file(path) as partial, open(partial, "wb") as target:
         np.savez_compressed(target, **arrays, **{_ABOUT: text})
 
@@ -31,21 +37,53 @@ def read_arrays(path: str | os.PathLike, needed) -> tuple[dict, dict]:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         about = json.loads(str(arrays.pop(_ABOUT)))
-        if not set(needed) <= set(arrays):
-            raise KeyError(sorted(set(needed) - set(arrays))[0])
-    except (ValueError, LookupError, AttributeError, EOFError, BadZipFile) as error:
-        raise ValueError(
-            f"{os.fspath(path)!r} holds no explanation: expected a .npz file that "
-            f"Explanation.save wrote ({error})."
-        ) from None
+        for name in needed:
+            if name not in arrays:
+                raise KeyError(name)
+        for name, kind in _TOLD.items():
+            if not isinstance(about[name], kind):
+                raise TypeError(f"{name} is {type(about[name]).__name__}")
+    except _UNREADABLE as error:
+        raise no_explanation(path, error) from None
     return arrays, about
+
+
+# What NumPy and zip files raise at bytes of any kind, and what is missing.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    EOFError,
+    NotImplementedError,
+    BadZipFile,
+    zlib.error,
+)
+
+
+def no_explanation(path, error) -> ValueError:
+    """The error to raise for a file that doesn't hold what `save` writes."""
+    return ValueError(
+        f"{os.fspath(path)!r} holds no explanation: expected a .npz file that "
+        f"Explanation.save wrote ({error})."
+    )
 
 
 def write_picture(path, plot) -> None:
     """Draw with `plot(figure=…)` and write a .png file."""
     from tf_superpixel_saliency import plots
 
+    _check_folder(path)
     figure = plots.new_figure()
     plot(figure=figure)
     with whole_file(path) as partial:
         figure.savefig(partial, format="png")
+
+
+def _check_folder(path):
+    folder = pathlib.Path(path).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {str(folder)!r} to write {pathlib.Path(path).name!r} "
+            "to: make it first."
+        )

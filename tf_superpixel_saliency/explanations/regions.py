@@ -6,20 +6,36 @@ import numpy as np
 
 from tf_superpixel_saliency.ops import reductions
 
+_SMALLEST = 2500  # to an image: 20 pixels of 224×224
 
-def described_groups(heatmap, segments, k: int = 10, min_area: int = 1) -> list[dict]:
+
+def usual_min_area(segments, k: int) -> int:
+    """A 2500th of the image's pixels, or 1 where fewer than k groups are as large.
+
+    The mean of a few pixels scatters most: slivers would come first, and are hard to
+    see in a picture.
+    """
+    area = segments.size // _SMALLEST
+    large = np.count_nonzero(np.unique(segments, return_counts=True)[1] >= area)
+    return area if area > 1 and large >= k else 1
+
+
+def described_groups(heatmap, segments, k: int = 10, min_area=None) -> list[dict]:
     """The k groups of highest mean heat of one image, with place and share.
 
     Args:
         heatmap: (H, W) real.
         segments: (H, W) integers.
-        k, min_area: as in `ops.reductions.top_groups`.
+        k: how many groups, at least 1.
+        min_area: as in `ops.reductions.top_groups`; None for the usual one.
 
     Returns:
         List of `{"group", "area", "mean", "share", "centroid", "box"}`: `share` of the
         heatmap's sum (0 where that is 0), `centroid` (row, column) in pixels, `box`
         (top, left, bottom, right), the last two not included.
     """
+    if min_area is None:
+        min_area = usual_min_area(segments, k)
     total = float(np.asarray(heatmap, np.float64).sum())
     found = []
     for one in reductions.top_groups(heatmap, segments, k, min_area):

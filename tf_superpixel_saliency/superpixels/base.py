@@ -40,7 +40,7 @@ class SuperpixelLayer(keras.layers.Layer, abc.ABC):
         # before they are segmented.
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
-        self.value_range = _checked_range(value_range, type(self).__name__)
+        self.value_range = checked_range(value_range, type(self).__name__)
         self.supports_jit = not self.on_host
         self.built = True
 
@@ -124,7 +124,8 @@ class SuperpixelLayer(keras.layers.Layer, abc.ABC):
         return config
 
 
-def _checked_range(value_range, name):
+def checked_range(value_range, name: str) -> tuple[float, float]:
+    """(low, high) as floats, or a ValueError that says who was told it."""
     try:
         low, high = (float(bound) for bound in value_range)
     except (TypeError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 
 from tf_superpixel_saliency import superpixels
@@ -26,7 +27,10 @@ def from_text(text: str, **defaults) -> SuperpixelLayer:
     layer = classes.get(plain(name))
     if layer is None:
         known = ", ".join(sorted(superpixels.__all__))
-        raise ValueError(f"No super-pixels are called {name!r}. There are: {known}.")
+        raise ValueError(
+            f"No super-pixels are called {name!r}."
+            f"{nearest(name, superpixels.__all__)} There are: {known}."
+        )
     arguments = {**defaults, **_parsed(settings, layer)}
     if isinstance(arguments.get("like"), str):
         arguments["like"] = from_text(arguments["like"], **defaults)
@@ -36,6 +40,13 @@ def from_text(text: str, **defaults) -> SuperpixelLayer:
 def plain(name: str) -> str:
     """A name without case, hyphens, underscores and blanks."""
     return "".join(part for part in name.lower() if part not in "-_ ")
+
+
+def nearest(name: str, known) -> str:
+    """A question to end an error with, empty where no known name is near."""
+    spelled = {plain(one): one for one in known}
+    near = difflib.get_close_matches(plain(name), spelled, 1)
+    return f" Did you mean {spelled[near[0]]!r}?" if near else ""
 
 
 def _parsed(settings, layer):
@@ -50,8 +61,8 @@ def _parsed(settings, layer):
         key = key.strip()
         if not equals or key not in known:
             raise ValueError(
-                f"{layer.__name__} has no setting {setting!r}. Write NAME=VALUE with "
-                f"one of: {', '.join(known)}."
+                f"{layer.__name__} has no setting {setting!r}.{nearest(key, known)} "
+                f"Write NAME=VALUE with one of: {', '.join(known)}."
             )
         parsed[key] = _value(value.strip())
     return parsed
