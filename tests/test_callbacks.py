@@ -10,6 +10,7 @@ from tensorflow.core.util import event_pb2
 
 import tf_superpixel_saliency as tss
 from tests.explainers.networks import CLASSES, SIZE, classifier, photos
+from tf_superpixel_saliency.callbacks import agreement
 
 IMAGES, LABELS = photos(3), [0, 1, 2]
 TRAINING = photos(12, seed=5), np.arange(12) % CLASSES
@@ -110,14 +111,40 @@ def test_the_floor_is_that_of_noise_in_these_groups(tmp_path, large):
 
 def test_the_pictures_are_there(run):
     _, pictures = read(run[0])
-    assert {tag.split("/")[1] for tag in pictures} == {"overlay", "explanation"}
-    assert len(pictures) == 2 * 2  # of two images
-    for steps in pictures.values():
+    assert sorted(pictures) == ["saliency/overlay/0", "saliency/overlay/1"]
+    for number, steps in enumerate(pictures.values()):
         assert sorted(steps) == [0, 1, 2]
-        first = tf.io.decode_png(steps[0], channels=3).numpy()
-        last = tf.io.decode_png(steps[2], channels=3).numpy()
-        assert first.shape == last.shape and min(first.shape[:2]) > 100
-        assert first.std() > 10 and np.abs(first.astype(int) - last).max() > 10
+        first, last = (
+            tf.io.decode_png(steps[epoch], channels=3).numpy().astype(int)
+            for epoch in (0, 2)
+        )
+        assert first.shape == last.shape
+        # Three panels side by side, the photo at the left: the middle of each pixel.
+        cell = 448 // max(SIZE[:2])
+        height, width = (cell * side for side in SIZE[:2])
+        assert first.shape[1] > 3 * width
+        panel = first[-10 - height : -10, 10 : 10 + width]
+        middles = panel[cell // 2 :: cell, cell // 2 :: cell]
+        assert np.abs(middles - IMAGES[number]).max() < 2
+        changed = np.abs(first - last).max(axis=-1) > 10
+        assert not changed[:, : 10 + width].any()
+        assert changed[-height:, 10 + width :].mean() > 0.05
+
+
+def test_an_image_without_a_map_is_drawn(tmp_path):
+    """A network that training broke: the number and the picture say so."""
+    model = classifier()
+    explainer = tss.SimpleGradient(model, tss.SquareGrid(size=3))
+    callback = tss.callbacks.SaliencyMaps(IMAGES, explainer, tmp_path, max_images=1)
+    bias = model.layers[-1].bias
+    broken = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: bias.assign(np.full(CLASSES, np.nan))
+    )
+    fit(model, broken, callback, epochs=2)
+    scalars, pictures = read(tmp_path)
+    assert scalars["saliency/explained"] == {0: 0, 1: 0}
+    assert set(scalars) == {"saliency/explained", "saliency/same_class"}
+    assert sorted(pictures["saliency/overlay/0"]) == [0, 1]
 
 
 def test_training_is_left_alone(tmp_path):
@@ -129,22 +156,32 @@ def test_training_is_left_alone(tmp_path):
             [
                 keras.Input(SIZE),
                 keras.layers.Dropout(0.5),
+                keras.layers.BatchNormalization(trainable=False),
                 keras.layers.BatchNormalization(),
                 keras.layers.Flatten(),
                 keras.layers.Dense(CLASSES, activation="softmax"),
             ]
         )
-        fit(model, *[build(model) for build in callbacks_of], epochs=2)
-        return model
+        model.compile("adam", "sparse_categorical_crossentropy")
+        callbacks = [build(model) for build in callbacks_of]
+        model.fit(*TRAINING, epochs=2, batch_size=4, verbose=0, callbacks=callbacks)
+        return model, callbacks
 
     def watch(model):
         explainer = tss.SmoothGrad(model, tss.SquareGrid(size=3), num_samples=2)
         return tss.callbacks.SaliencyMaps(IMAGES, explainer, tmp_path)
 
-    plain, watched = trained(), trained(watch)
-    for ours, theirs in zip(watched.get_weights(), plain.get_weights()):
-        np.testing.assert_array_equal(ours, theirs)
-    assert watched.trainable and len(watched.layers) == len(plain.layers)
+    (plain, _), (watched, (callback,)) = trained(), trained(watch)
+    for ours, theirs in zip(
+        watched.get_weights() + watched.optimizer.variables,
+        plain.get_weights() + plain.optimizer.variables,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
+    for one in (watched, plain):
+        flags = [layer.trainable for layer in one.layers]
+        assert one.trainable and flags == [True, False, True, True, True]
+    assert callback.explainer.trainable
 
 
 def test_one_trace_and_one_partition(tmp_path, monkeypatch):
@@ -192,43 +229,90 @@ def test_stopped_early_and_interrupted(tmp_path):
     def interrupt(epoch, logs):
         raise KeyboardInterrupt
 
-    callback = tss.callbacks.SaliencyMaps(IMAGES, explainer, tmp_path / "b")
+    # Few enough events that TensorFlow would keep them in its queue.
+    callback = tss.callbacks.SaliencyMaps(
+        IMAGES, explainer, tmp_path / "b", max_images=1
+    )
     late = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
     with pytest.raises(KeyboardInterrupt):
         fit(model, callback, late)
-    assert sorted(read(tmp_path / "b")[0]["saliency/score"]) == [0]
+    scalars, pictures = read(tmp_path / "b")
+    assert sorted(scalars["saliency/score"]) == [0] and len(pictures) == 1
+    fit(model, callback, epochs=2, initial_epoch=1)
+    assert sorted(read(tmp_path / "b")[0]["saliency/score"]) == [0, 1]
 
 
-def test_two_callbacks_a_second_fit_and_initial_epoch(tmp_path):
+def test_recording_that_is_limited_elsewhere(tmp_path):
+    """Keras' TensorBoard sets such a condition for the time of a fit."""
+    model = classifier()
+    callback = tss.callbacks.SaliencyMaps(
+        IMAGES, tss.SimpleGradient(model), tmp_path, max_images=1
+    )
+    with tf.summary.record_if(False):
+        fit(model, callback, epochs=1)
+    scalars, pictures = read(tmp_path)
+    assert scalars["saliency/score"] and pictures["saliency/overlay/0"]
+
+
+def test_two_callbacks_in_one_fit(tmp_path):
     model = classifier()
     explainer = tss.SimpleGradient(model, tss.SquareGrid(size=3))
     both = [
-        tss.callbacks.SaliencyMaps(IMAGES, explainer, tmp_path, targets=c, name=name)
+        tss.callbacks.SaliencyMaps(
+            IMAGES, explainer, tmp_path / name, targets=c, name=name, max_images=1
+        )
         for c, name in ((0, "first"), (1, "second"))
     ]
-    fit(model, *both, epochs=1)
-    fit(model, *both, epochs=4, initial_epoch=2)
-    scalars, _ = read(tmp_path)
-    for name in ("first", "second"):
-        assert sorted(scalars[f"{name}/ssim"]) == [0, 2, 3]
-    assert scalars["first/score"][3] != scalars["second/score"][3]
+    fit(model, *both, epochs=2)
+    (first, _), (second, _) = read(tmp_path / "first"), read(tmp_path / "second")
+    assert sorted(first["first/ssim"]) == sorted(second["second/ssim"]) == [0, 1]
+    assert not set(first) & set(second)
+    assert first["first/score"][1] != second["second/score"][1]
 
 
-def test_classes_that_change_are_left_out(tmp_path):
-    """Of predicted classes, those that stayed: with another, the map is another's."""
+def test_a_second_fit_goes_on_from_the_last_map(tmp_path):
     model = classifier()
     explainer = tss.SimpleGradient(model, tss.SquareGrid(size=3))
-    callback = tss.callbacks.SaliencyMaps(IMAGES, explainer, tmp_path)
-    bias = model.layers[-1].bias
+    callback = tss.callbacks.SaliencyMaps(
+        IMAGES, explainer, tmp_path, targets=0, max_images=1
+    )
+    fit(model, callback, epochs=1)
+    before = explainer(IMAGES, targets=[0] * 3)["maps"]
+    weights = model.get_weights()
+    model.set_weights([weights[0][:, ::-1], *weights[1:]])
+    fit(model, callback, epochs=3, initial_epoch=2)
+    after = explainer(IMAGES, targets=[0] * 3)["maps"]
+    ssim = read(tmp_path)[0]["saliency/ssim"]
+    assert sorted(ssim) == [0, 2]
+    expected = tss.metrics.structural_similarity(before, after).mean()
+    assert ssim[2] == pytest.approx(expected, abs=1e-5) and ssim[2] < 0.9
 
-    class Turn(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            bias.assign(20.0 * np.eye(CLASSES, dtype="float32")[epoch])
 
-    fit(model, callback, Turn(), epochs=2)
-    scalars, _ = read(tmp_path)
-    assert scalars["saliency/same_class"][1] == 0
-    assert 1 not in scalars.get("saliency/ssim", {})
+def test_classes_that_change_are_left_out():
+    """With another class the map is another's; chance is that of the images kept."""
+    rng = np.random.default_rng(0)
+    before, after = (
+        {
+            "maps": rng.normal(size=(4, *SIZE)),
+            "targets": np.array(targets),
+            "status": np.array(status),
+        }
+        for targets, status in (([0, 1, 2, 3], [0] * 4), ([0, 2, 2, 3], [0, 0, 8, 2]))
+    )
+    floor = np.array([0.25, 0.5, 0.75, 1.0])
+    found = agreement(before, after, floor)
+    pair = before["maps"][:1], after["maps"][:1]
+    ssim = float(tss.metrics.structural_similarity(*pair)[0])
+    assert found == {
+        "same_class": 0.75,
+        "ssim": pytest.approx(ssim),
+        "ssim_of_noise": 0.25,
+        "ssim_excess": pytest.approx((ssim - 0.25) / 0.75),
+        "cosine": pytest.approx(float(tss.metrics.cosine_similarity(*pair)[0])),
+    }
+    after["targets"] = before["targets"] + 1
+    found = agreement(before, after, floor)
+    assert found.pop("same_class") == 0 and np.isnan(list(found.values())).all()
 
 
 def test_a_dynamic_partition_a_subclassed_model_and_xrai(tmp_path):
@@ -257,6 +341,26 @@ def test_a_dynamic_partition_a_subclassed_model_and_xrai(tmp_path):
         assert 1 in scalars[f"{name}/ssim"]
 
 
+def test_a_tf_keras_model(tmp_path):
+    tf_keras = pytest.importorskip("tf_keras")
+    layers = tf_keras.layers
+    model = tf_keras.Sequential(
+        [
+            layers.InputLayer(SIZE),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(CLASSES, activation="softmax"),
+        ]
+    )
+    explainer = tss.SimpleGradient(model, tss.SquareGrid(size=3))
+    callback = tss.callbacks.SaliencyMaps(
+        IMAGES, explainer, tmp_path, targets=LABELS, max_images=1
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(*TRAINING, epochs=2, verbose=0, callbacks=[callback])
+    assert sorted(read(tmp_path)[0]["saliency/ssim"]) == [0, 1]
+
+
 def test_an_explainer_of_another_model_is_told(tmp_path):
     model = classifier()
     callback = tss.callbacks.SaliencyMaps(
@@ -264,6 +368,10 @@ def test_an_explainer_of_another_model_is_told(tmp_path):
     )
     with pytest.warns(UserWarning, match="shares no weight"):
         fit(model, callback, epochs=1)
+    unbuilt = keras.Sequential([keras.layers.Flatten()])
+    unbuilt.add(keras.layers.Dense(CLASSES, activation="softmax"))
+    with pytest.warns(UserWarning, match="shares no weight"):
+        fit(unbuilt, callback, epochs=1)
     part = tss.SimpleGradient(keras.Model(model.inputs, model.outputs))
     callback = tss.callbacks.SaliencyMaps(IMAGES, part, tmp_path, max_images=1)
     with warnings.catch_warnings():
@@ -273,6 +381,7 @@ def test_an_explainer_of_another_model_is_told(tmp_path):
 
 def test_bad_arguments_are_refused_before_training(tmp_path):
     explainer = tss.SimpleGradient(classifier(), tss.SquareGrid(size=3))
+    small = tss.SimpleGradient(classifier(size=(6, 9, 3)))
     build = tss.callbacks.SaliencyMaps
     (tmp_path / "file").write_text("mine")
     for error, message, call in (
@@ -280,8 +389,17 @@ def test_bad_arguments_are_refused_before_training(tmp_path):
         (ValueError, "images must be a batch", lambda: build(IMAGES[0], explainer, "")),
         (ValueError, "targets", lambda: build(IMAGES, explainer, "", targets=[0, 1])),
         (ValueError, "every", lambda: build(IMAGES, explainer, "", every=0)),
+        (ValueError, "name", lambda: build(IMAGES, explainer, "", name="")),
+        (TypeError, "class_names", lambda: build(IMAGES, explainer, "", class_names=7)),
+        (ValueError, "7×7", lambda: build(np.ones((1, 6, 9, 3)), small, "")),
+        (ValueError, "log_dir", lambda: build(IMAGES, explainer, "")),
+        (TypeError, "log_dir", lambda: build(IMAGES, explainer, None)),
         (ValueError, "max_images", lambda: build(IMAGES, explainer, "", max_images=0)),
-        (OSError, "file", lambda: build(IMAGES, explainer, tmp_path / "file")),
+        (
+            OSError,
+            "log_dir must be a folder",
+            lambda: build(IMAGES, explainer, tmp_path / "file"),
+        ),
     ):
         with pytest.raises(error, match=message):
             call()
