@@ -105,7 +105,15 @@ class SLIC(SuperpixelLayer):
         if self.mask is not None:
             self._mask_seeds = _slic_grid.mask_seeds(self.mask, self.n_segments)
 
+    def partition(self, images):
+        # Scaled and numbered inside the compiled part, where both are cheaper.
+        return self._segment(images, self.value_range)
+
     def segment(self, images):
+        return self._segment(images, (0.0, 1.0))
+
+    def _segment(self, images, value_range):
+        """Images in a range → segments, (N, H, W), numbered in raster order."""
         self._check_size(images.shape[1:3])
         size, arrays, seeds = tuple(images.shape[1:3]), (), self._mask_seeds
         if seeds is not None:
@@ -114,6 +122,7 @@ class SLIC(SuperpixelLayer):
         settings = _slic_image.Settings(
             size=size,
             channels=images.shape[-1],
+            value_range=value_range,
             mask_step=None if seeds is None else seeds.step,
             n_segments=self.n_segments,
             compactness=self.compactness,
