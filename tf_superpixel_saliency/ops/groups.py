@@ -38,22 +38,27 @@ def relabel(segments: tf.Tensor) -> tf.Tensor:
     first = tf.math.unsorted_segment_min(position, labels, count)
     first_of_pixel = tf.gather(first, labels)
     is_first = tf.reshape(tf.equal(first_of_pixel, position), [shape[0], pixels])
-    rank = _count_before(is_first)
+    rank = _count_before(is_first[..., None])
     numbered = tf.gather(tf.reshape(rank, [-1]), first_of_pixel)
     return tf.reshape(numbered, shape)
 
 
+def count_before(flags: tf.Tensor) -> tf.Tensor:
+    """How many flags of its column are set above each place: (P, M) bool → int32."""
+    return _count_before(flags[None])[0]
+
+
 def _count_before(flags: tf.Tensor) -> tf.Tensor:
-    """How many flags are set before each place of a row: (N, P) bool → int32.
+    """The same by the second axis: (N, P, M) bool → int32.
 
     Counted by words of 32 flags: a running sum over all of them takes XLA's CPU
     backend three times as long.
     """
     shape = tf.shape(flags)
     words = (shape[1] + 31) // 32
-    flags = tf.pad(flags, [[0, 0], [0, 32 * words - shape[1]]])
-    flags = tf.reshape(flags, [shape[0], words, 32])
-    bits = np.left_shift(np.uint32(1), np.arange(32, dtype=np.uint32))
+    flags = tf.pad(flags, [[0, 0], [0, 32 * words - shape[1]], [0, 0]])
+    flags = tf.reshape(flags, [shape[0], words, 32, shape[2]])
+    bits = np.left_shift(np.uint32(1), np.arange(32, dtype=np.uint32))[:, None]
     bits, lower = (
         tf.constant(bits.view(np.int32)),
         tf.constant((bits - 1).view(np.int32)),
@@ -63,9 +68,9 @@ def _count_before(flags: tf.Tensor) -> tf.Tensor:
     def count(words):
         return tf.cast(tf.raw_ops.PopulationCount(x=words), tf.int32)
 
-    before = tf.cumsum(count(word), axis=1, exclusive=True)[..., None]
-    before += count(tf.bitwise.bitwise_and(word[..., None], lower))
-    return tf.reshape(before, [shape[0], 32 * words])[:, : shape[1]]
+    before = tf.cumsum(count(word), axis=1, exclusive=True)[:, :, None]
+    before += count(tf.bitwise.bitwise_and(word[:, :, None], lower))
+    return tf.reshape(before, [shape[0], 32 * words, shape[2]])[:, : shape[1]]
 
 
 def compress_labels(labels: tf.Tensor) -> tf.Tensor:

@@ -7,8 +7,14 @@ import typing
 
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops import color, compilation, connectivity, filters
-from tf_superpixel_saliency.ops import groups, powers
+from tf_superpixel_saliency.ops import (
+    color,
+    compilation,
+    connectivity,
+    filters,
+    groups,
+    powers,
+)
 from tf_superpixel_saliency.superpixels import _slic_grid, _windowed_kmeans
 
 # Images worked on at a time.

@@ -17,6 +17,8 @@ import typing
 import numpy as np
 import tensorflow as tf
 
+from tf_superpixel_saliency.ops import groups
+
 # Centres that a cell tries in one pass over the pixels.
 _CENTRES_A_PASS = 4
 # How far from a cell's place on the grid centres are looked for, in grid steps.
@@ -102,8 +104,11 @@ class WindowedKMeans:
         self.colors = cut_into_cells(quantised(colors), cells, 0)
         self.inside = cut_into_cells(inside[..., None], cells, False)[0]
         self.near = None
+        self.count = cells.rows * cells.columns
+        # Rows of 2^n bytes would all want the same few lines of the cache.
+        self.spaced = 8 * ((self.count + 7) // 16 * 2 + 1)
         place = tf.range(cells.height * cells.width)
-        cell = tf.range(cells.rows * cells.columns)
+        cell = tf.range(self.count)
         self.offsets = (
             tf.cast(place // cells.width, tf.float64)[:, None],
             tf.cast(place % cells.width, tf.float64)[:, None],
@@ -112,6 +117,13 @@ class WindowedKMeans:
             tf.cast(cell // cells.columns * cells.height, tf.float64),
             tf.cast(cell % cells.columns * cells.width, tf.float64),
         )
+        # What is summed for each centre: 1, row, column, colours.
+        ones = tf.ones_like(self.colors[0])
+        values = [ones]
+        for offset, corner in zip(self.offsets, self.corners):
+            values.append(ones * (offset + corner))
+        values = tf.stack(values + tf.unstack(self.colors), axis=-1)
+        self.summed = tf.reshape(values, [-1, 3 + self.channels])
 
     def start(self, positions):
         """The state to start from: centres (p, 2 + C) and which of them are alive.
@@ -223,16 +235,15 @@ class WindowedKMeans:
             last = corner + tf.cast(edges[axis] - 1, tf.float64)
             reach &= middle - self.window[axis] <= last
             reach &= middle + self.window[axis] >= corner
-        place = tf.cumsum(tf.cast(reach, tf.int32), axis=0, exclusive=True)
-        return tf.where(reach, place, -1)
+        return tf.where(reach, groups.count_before(reach), -1)
 
     def _listed(self, numbers, places):
-        """The n-th centre of every cell, at place n: (n, cells), negative for none."""
-        cells, count = _length(self.corners[0]), _length(places)
-        slots = tf.where(places >= 0, places * cells + tf.range(cells), count * cells)
+        """The n-th centre of every cell, at place n: (n, cells + …), negative: none."""
+        count, last = _length(places), _length(places) * self.spaced
+        slots = tf.where(places >= 0, places * self.spaced + tf.range(self.count), last)
         numbers = tf.broadcast_to(numbers, tf.shape(places))
-        moved = tf.math.unsorted_segment_max(numbers, slots, count * cells + 1)
-        return tf.reshape(moved[:-1], [count, cells])
+        moved = tf.math.unsorted_segment_max(numbers, slots, last + 1)
+        return tf.reshape(moved[:-1], [count, self.spaced])
 
     def _assign(self, labels, centres, alive, spread, slic_zero, ignore_color):
         """Give every pixel the nearest of the centres that see it."""
@@ -278,8 +289,8 @@ class WindowedKMeans:
 
         def one_pass(start, best, numbers, rows):
             for n in range(_CENTRES_A_PASS):
-                row = rows[:, n, : _length(self.corners[0])]
-                keys = self._keys(numbers[n], row, ignore_color)
+                row = rows[:, n, : self.count]
+                keys = self._keys(numbers[n, : self.count], row, ignore_color)
                 best = tf.minimum(best, keys)
             start += _CENTRES_A_PASS
             return start, best, *prepare(start)
@@ -307,20 +318,18 @@ class WindowedKMeans:
     def _rows(self, numbers, table):
         """The table's entries seen from the cells' corners: (features, n, cells + …).
 
-        Infinite for no centre. There are some more columns than cells.
+        Infinite for no centre.
 
         Args:
-            numbers: (n, cells) int32, −1 for none.
+            numbers: (n, cells + …) int32, negative for none.
         """
         entries = tf.transpose(tf.gather(table, tf.maximum(numbers, 0)), [2, 0, 1])
-        corners = tf.stack(self.corners * 2)
-        rest = tf.zeros([table.shape[1] - 4, tf.shape(corners)[1]], tf.float64)
+        corners = tf.pad(
+            tf.stack(self.corners * 2), [[0, 0], [0, self.spaced - self.count]]
+        )
+        rest = tf.zeros([table.shape[1] - 4, self.spaced], tf.float64)
         entries = tf.concat([corners, rest], axis=0)[:, None] - entries
-        entries = tf.where(numbers >= 0, entries, np.inf)
-        # Rows of 2^n bytes would all want the same few lines of the cache.
-        cells = tf.shape(numbers)[1]
-        lines = tf.bitwise.bitwise_or((cells + 7) // 8, 1)
-        return tf.pad(entries, [[0, 0], [0, 0], [0, 8 * lines - cells]])
+        return tf.where(numbers >= 0, entries, np.inf)
 
     def _keys(self, number, rows, ignore_color):
         """The distance of every pixel to its cell's centre, as sortable integers.
@@ -360,14 +369,8 @@ class WindowedKMeans:
 
     def _update(self, labels, centres, count):
         """Move the centres to the mean of their pixels."""
-        ones = tf.ones_like(self.colors[0])
-        values = [ones]
-        values += [self.offsets[axis] + self.corners[axis][None] for axis in range(2)]
-        values = tf.stack(values + tf.unstack(self.colors), axis=-1)
         sums = tf.math.unsorted_segment_sum(
-            tf.reshape(values, [-1, 3 + self.channels]),
-            self._flat_labels(labels, count),
-            count + 1,
+            self.summed, self._flat_labels(labels, count), count + 1
         )[:-1]
         alive = sums[:, 0] > 0
         means = quantised(sums[:, 1:] / tf.maximum(sums[:, :1], 1.0))
