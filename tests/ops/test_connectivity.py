@@ -96,6 +96,19 @@ def test_equals_the_sequential_scan(seed, jit):
             )
 
 
+@pytest.mark.parametrize("share", [1, 10**6])
+def test_a_list_of_pixels_fills_as_the_whole_image_does(share, monkeypatch):
+    """All pixels by the list, where it has room for them, and all by the image."""
+    monkeypatch.setattr(connectivity, "_FEW", share)
+    for noise, sizes in ((0.2, (20, 300)), (0.6, (5, 40))):
+        labels = blobs((26, 33), 8, 5, noise)
+        found = connectivity.merge_small(tf.constant(labels, tf.int32), *sizes)
+        np.testing.assert_array_equal(
+            reference.in_raster_order(found.numpy()),
+            reference.in_raster_order(reference.connect(labels, *sizes)),
+        )
+
+
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_equals_the_sequential_scan_with_a_mask(seed, jit):

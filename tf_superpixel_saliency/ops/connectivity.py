@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops import trees
+from tf_superpixel_saliency.ops import groups, trees
 
 # Steps from a pixel to its neighbours (dy, dx), in the order in which
 # scikit-image's flood fill looks at them.
@@ -25,6 +25,8 @@ _SWEEPS_AT_FIRST, _SWEEPS_IF_COUNTED, _SWEEPS_IF_SORTED = 25, 20, 12
 _MOST_PIXELS = 2**27
 # So many keys at most are ranked by counting instead of sorting.
 _COUNTED = 1024
+# Up to one pixel in so many is visited by a list of them.
+_FEW = 4
 
 
 def _neighbour(values: tf.Tensor, step: int, outside) -> tf.Tensor:
@@ -172,17 +174,78 @@ def _fill_order(components: tf.Tensor, active: tf.Tensor) -> tuple[tf.Tensor, ..
         phases: (H, W) int32, and
         keys: (H, W) float64. The order in a component is by phase, then by key.
     """
+    few = tf.size(components) // _FEW + 1
+    return tf.cond(
+        tf.reduce_sum(tf.cast(active, tf.int32)) <= few,
+        lambda: _fill_order_of_few(components, active, few),
+        lambda: _fill_order_of_many(components, active),
+    )
+
+
+def _fill_order_of_many(components, active):
+    """`_fill_order` by sweeps over all pixels."""
     shifts = _Shifts(tf.shape(components))
     names = shifts.flat(tf.where(active, components, -1), -1)
     links = [(names >= 0) & tf.equal(names, name) for name in shifts.behind(names, -1)]
+
+    def behind(keys):
+        near = shifts.behind(keys, np.inf)
+        return [tf.where(linked, key, np.inf) for linked, key in zip(links, near)]
+
     start = active & tf.equal(components, _indices_like(components))
-    keys = tf.where(shifts.flat(start, False), _double(1), np.inf)
+    phases, keys = _swept(shifts.flat(start, False), behind)
+    shape = components.shape
+    return shifts.image(phases, shape), shifts.image(keys, shape)
+
+
+def _fill_order_of_few(components, active, few):
+    """`_fill_order` by sweeps over a list of at most `few` pixels."""
+    shape = tf.shape(components)
+    place = groups.count_before(tf.reshape(active, [-1, 1]))
+    place = tf.where(active, tf.reshape(place, shape), few)
+    listed = tf.math.unsorted_segment_max(
+        tf.range(tf.size(components)), tf.reshape(place, [-1]), few + 1
+    )
+    used, listed = listed[:few] >= 0, tf.maximum(listed[:few], 0)
+    names = tf.where(active, components, -1)
+    sources = []
+    for step in range(4):
+        # The neighbour from which the step leads here: the opposite step's.
+        linked = active & tf.equal(_neighbour(names, step ^ 1, -1), names)
+        source = tf.where(linked, _neighbour(place, step ^ 1, 0), few)
+        source = tf.gather(tf.reshape(source, [-1]), listed)
+        sources.append(tf.where(used, source, few))
+
+    def behind(keys):
+        keys = tf.concat([keys, [_double(np.inf)]], axis=0)
+        return [tf.gather(keys, source) for source in sources]
+
+    start = active & tf.equal(components, _indices_like(components))
+    start = used & tf.gather(tf.reshape(start, [-1]), listed)
+    phases, keys = _swept(start, behind)
+    phases = tf.gather(tf.concat([phases, [0]], axis=0), place)
+    keys = tf.gather(tf.concat([keys, [_double(np.inf)]], axis=0), place)
+    phases = tf.ensure_shape(phases, components.shape)
+    return phases, tf.ensure_shape(keys, components.shape)
+
+
+def _swept(start, behind):
+    """Phases and keys, as of `_fill_order`, of pixels in any arrangement.
+
+    Args:
+        start: (n,) bool, where fills begin.
+        behind: from (n,) keys to those of the four pixels that may discover each, in
+            the order of `_STEPS`, infinite for none.
+
+    Returns:
+        phases, (n,) int32, and keys, (n,) float64.
+    """
+    keys = tf.where(start, _double(1), np.inf)
 
     def sweep(count, keys, _):
         found = tf.fill(tf.shape(keys), _double(np.inf))
-        for step, near in enumerate(shifts.behind(keys, np.inf)):
-            candidate = tf.where(links[step], near * 4.0 + float(step), np.inf)
-            found = tf.minimum(found, candidate)
+        for step, near in enumerate(behind(keys)):
+            found = tf.minimum(found, near * 4.0 + float(step))
         grown = tf.where(keys < np.inf, keys, found)
         return count + 1, grown, tf.reduce_any(tf.not_equal(grown, keys))
 
@@ -205,15 +268,15 @@ def _fill_order(components: tf.Tensor, active: tf.Tensor) -> tuple[tf.Tensor, ..
         )
         return phase + 1, phases, final, keys, lowest, limit, going_on
 
-    state = tf.constant(1), tf.zeros_like(names), keys, keys, _double(1)
+    phases = tf.zeros_like(keys, tf.int32)
+    state = tf.constant(1), phases, keys, keys, _double(1)
     _, phases, final, *_ = tf.while_loop(
         lambda *state: state[-1],
         phase_of_sweeps,
         (*state, tf.constant(_SWEEPS_AT_FIRST), tf.reduce_any(start)),
         parallel_iterations=1,
     )
-    shape = components.shape
-    return shifts.image(phases, shape), shifts.image(final, shape)
+    return phases, final
 
 
 def _cut_large(labels: tf.Tensor, max_size: tf.Tensor):
