@@ -105,9 +105,9 @@ def densities(planes, noise, kernel_size, reach, first=0):
     scale = 1.0 if single else math.sqrt(0.5 * base) / kernel_size
     shape = tf.shape(noise)
     padded = _pad(planes * tf.constant(scale, planes.dtype), reach, _OUTSIDE)
-    own = _rows(padded, first, reach, shape)
 
     def body(row, column, columns, half_width, total):
+        own = _rows(padded, first, reach, shape)
         block = _window(padded, first + row, column, shape, columns)
         offsets = _offset_distances(
             row, column, columns, reach, half_width, planes.dtype
@@ -125,8 +125,9 @@ def densities(planes, noise, kernel_size, reach, first=0):
                 # One vectorised kernel, where XLA's would be one call a number.
                 total += tf.exp(exponent)
             else:
-                # 1e-12 of a density decides nothing beside noise of 1e-5.
-                total += powers.exp2(exponent, degree=8)
+                # 3e-9 of a density decides nothing beside noise of 1e-5, but it may
+                # decide how a sum is rounded to float32.
+                total += powers.exp2(exponent, degree=8 if single else 6)
             if single:
                 total = powers.round_to_float32(total)
         return total
@@ -155,8 +156,6 @@ def nearest_denser(planes, density, max_dist, reach, first=0, rows=None):
     width = shape[1]
     padded = _pad(planes, reach, _OUTSIDE)
     padded_density = _pad(density[None], reach, -math.inf)
-    own = _rows(padded, first, reach, shape)
-    (own_density,) = _rows(padded_density, first, reach, shape)
     # The offset's number takes the lowest bits of the squared distance's mantissa.
     # One minimum then finds the nearest and, among equals, the first in raster
     # order; two running results would be two loops that XLA can't fuse.
@@ -165,6 +164,8 @@ def nearest_denser(planes, density, max_dist, reach, first=0, rows=None):
     bits = tf.constant((1 << (offsets - 1).bit_length()) - 1, tf.int64)
 
     def body(row, column, columns, half_width, nearest):
+        own = _rows(padded, first, reach, shape)
+        (own_density,) = _rows(padded_density, first, reach, shape)
         block = _window(padded, first + row, column, shape, columns)
         dense = _window(padded_density, first + row, column, shape, columns)
         distances = _offset_distances(
