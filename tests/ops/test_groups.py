@@ -234,3 +234,10 @@ def test_the_gradient_in_the_indicators_gathers_to_the_group_mean(run):
     np.testing.assert_allclose(
         run(gradient, v, segments), reference.mean(v, segments), rtol=1e-5, atol=1e-7
     )
+
+
+@pytest.mark.parametrize("places", [1, 31, 32, 100])
+def test_flags_above_each_place_are_counted_by_column(run, places):
+    flags = np.random.default_rng(0).uniform(size=(places, 5)) < 0.4
+    expected = np.cumsum(flags, axis=0) - flags
+    np.testing.assert_array_equal(run(groups.count_before, flags), expected)
