@@ -139,7 +139,7 @@ def test_functions_and_subclassed_models_get_keywords(expected):
 
 
 def test_a_saved_model_has_names(expected, tmp_path):
-    MODEL.export(str(tmp_path / "model"), verbose=False)
+    MODEL.export(str(tmp_path / "model"))
     loaded = tf.saved_model.load(str(tmp_path / "model"))
     for model in (loaded, loaded.signatures["serving_default"]):
         out = METHODS["SmoothGrad"](model)(photos(), inputs=GIVEN)

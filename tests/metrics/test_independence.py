@@ -31,6 +31,11 @@ def test_it_equals_the_twin():
     assert found.num_groups.sum() + undefined == 2 * sum(s.max() + 1 for s in SEGMENTS)
 
 
+def test_one_pixel_is_a_map():
+    found = independence(np.ones((1, 1, 1)), np.zeros((1, 1, 1)), [[[0]]], sizes=[1, 2])
+    np.testing.assert_allclose(found.ratio, [1.0])
+
+
 def test_white_noise_gives_one_at_every_size():
     rng = np.random.default_rng(1)
     a, b = rng.normal(size=(2, 40, 16, 16, 3))

@@ -23,7 +23,9 @@ def block(channels, name):
 def functional():
     """A nested model, batch norms, dropout, a frozen layer, and a preparation."""
     inputs = keras.Input((6, 6, 3))
-    x = keras.layers.Normalization(name="prepare", mean=127.0, variance=5000.0)(inputs)
+    x = keras.layers.Normalization(
+        name="prepare", mean=[127.0] * 3, variance=[5e3] * 3
+    )(inputs)
     x = block(4, "block")(x)
     x = keras.layers.BatchNormalization(name="norm")(x)
     x = keras.layers.Dropout(0.5)(keras.layers.ReLU()(x))
@@ -268,11 +270,10 @@ def test_a_copy_of_ones_own():
         next(randomize_layers(model, copy=keras.models.clone_model))
 
 
-class Unregistered(Subclassed):
-    pass
-
-
 def test_a_model_that_cannot_be_copied():
+    class Unregistered(Subclassed):  # where no import finds it
+        pass
+
     model = Unregistered()
     model(IMAGES)
     with pytest.raises(ValueError, match="register_keras_serializable"):

@@ -15,7 +15,7 @@ def interpolated(line, place):
 
 def resized(image, height, width):
     """(h, w) → (height, width): bilinear between pixel centres."""
-    image = np.float64(image)
+    image = np.array(image, np.float64)
     rows = np.zeros((height, image.shape[1]))
     for i in range(height):
         place = (i + 0.5) * image.shape[0] / height - 0.5
@@ -69,7 +69,7 @@ def grad_cam(features, gradient, size, relu=True):
 
 def score_cam(image, features, score, fill=0.0, relu=True, weighting="increase"):
     """(H, W, C) image, (h, w, K) features, `score` of an image → (H, W)."""
-    image = np.float64(image)
+    image = np.array(image, np.float64)
     blank = np.zeros_like(image) + np.asarray(fill)
     increases = []
     for k in range(features.shape[2]):
@@ -98,7 +98,7 @@ def smooth_mask(bits, size, grid, probability):
 
 def rise(image, masks, score, fill=0.0, probability=None):
     """Σ score(masked image)·mask over Σ mask, or over the masks' expected sum."""
-    image = np.float64(image)
+    image = np.array(image, np.float64)
     blank = np.zeros_like(image) + np.asarray(fill)
     total, seen = np.zeros(image.shape[:2]), np.zeros(image.shape[:2])
     for mask in masks:

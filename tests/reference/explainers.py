@@ -27,7 +27,7 @@ def normal(shape, seed, sample):
 
 def noisy(image, noise_level, seed, num_samples):
     """List of noisy copies of an image."""
-    image = np.float64(image)
+    image = np.array(image, np.float64)
     sigma = noise_level * (image.max() - image.min())
     return [image + sigma * normal(image.shape, seed, s) for s in range(num_samples)]
 
@@ -35,9 +35,9 @@ def noisy(image, noise_level, seed, num_samples):
 def blur(image, sigma):
     """Gaussian smoothing over height and width, mirrored, cut at 4 sigma."""
     if sigma == 0:
-        return np.float64(image)
+        return np.array(image, np.float64)
     return ndimage.gaussian_filter(
-        np.float64(image), (sigma, sigma, 0), mode="reflect", truncate=4.0
+        np.array(image, np.float64), (sigma, sigma, 0), mode="reflect", truncate=4.0
     )
 
 
@@ -123,7 +123,7 @@ def integrated_gradients(
     network, image, target, start, rule, num_steps, labels_of=lambda point: None
 ):
     """The map, grouped by the labels that `labels_of` gives for each point."""
-    image, start = np.float64(image), np.float64(start)
+    image, start = np.array(image, np.float64), np.array(start, np.float64)
     difference = image - start
 
     def score(alpha):

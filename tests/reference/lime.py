@@ -23,7 +23,7 @@ def states(num_samples, num_groups, seed):
 
 def hidden(image, segments, fill):
     """The image with all groups hidden; `fill` is "mean" or a colour."""
-    image = np.float64(image)
+    image = np.array(image, np.float64)
     if not isinstance(fill, str):
         return np.zeros_like(image) + np.float64(fill)
     result = np.empty_like(image)
@@ -38,7 +38,7 @@ def copies(image, segments, z, fill):
     cover = hidden(image, segments, fill)
     result = []
     for row in z:
-        copy = np.float64(image)
+        copy = np.array(image, np.float64)
         for group in np.flatnonzero(row == 0):
             copy[segments == group] = cover[segments == group]
         result.append(copy)

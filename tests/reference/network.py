@@ -16,14 +16,14 @@ class Network:
         self.scale = scale
         self.offset = offset
         self.convolutions = [
-            (np.float64(kernel), np.float64(bias), stride)
+            (np.array(kernel, np.float64), np.array(bias, np.float64), stride)
             for kernel, bias, stride in convolutions
         ]
-        self.dense = tuple(np.float64(value) for value in dense)
+        self.dense = tuple(np.array(value, np.float64) for value in dense)
 
     def _forward(self, images):
         inputs, active = [], []
-        x = np.float64(images) * self.scale + self.offset
+        x = np.array(images, np.float64) * self.scale + self.offset
         for kernel, bias, stride in self.convolutions:
             inputs.append(x)
             x = _convolve(x, kernel, stride) + bias

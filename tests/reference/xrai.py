@@ -18,7 +18,7 @@ def masks(partitions, dilation=0):
 
 def cover(values, regions, min_pixels, algorithm="full"):
     """The list of (added mask, gain), in the order in which they were added."""
-    values, trace = np.float64(values), []
+    values, trace = np.array(values, np.float64), []
     uncovered = np.ones(values.shape, bool)
     waiting = list(regions)
     if algorithm == "fast":

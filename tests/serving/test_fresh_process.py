@@ -32,7 +32,7 @@ except ImportError:
 """
 
 
-def model(size=96):
+def model(size=64):
     import keras
 
     rng = np.random.default_rng(1)
@@ -52,7 +52,7 @@ def test_jpeg_bytes_of_a_real_photo(tmp_path):
     command += [str(tmp_path / "cat.jpg"), str(tmp_path / "out.npz")]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     subprocess.run(command, check=True, cwd=tmp_path, env=environment)
-    photo = tss.demo.prepare(np.asarray(Image.open(tmp_path / "cat.jpg")), 96)
+    photo = tss.demo.prepare(np.asarray(Image.open(tmp_path / "cat.jpg")), 64)
     expected = explainer(photo[None])
     out = np.load(tmp_path / "out.npz")
     assert out["status"].tolist() == [0, 16]

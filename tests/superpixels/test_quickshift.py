@@ -334,3 +334,13 @@ def test_one_image_in_two_bands(settings):
         np.testing.assert_array_equal(layer(photo[None])[0], expected)
         np.testing.assert_array_equal(batches(photo[None])[0], expected)
     np.testing.assert_array_equal(batches(photos), together)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (112, 64), (128, 128)], ids=str)
+def test_widths_of_a_power_of_two(xla, shape):
+    # One image of a known size, which XLA has compiled wrongly at such widths alone.
+    photo = data.astronaut()[100 : 100 + shape[0], 100 : 100 + shape[1]]
+    layer = Quickshift()
+    segments = tf.function(lambda images: layer(images), jit_compile=xla)(photo[None])
+    expected = scikit_image(photo, **SETTINGS[0])
+    np.testing.assert_array_equal(segments[0], expected)

@@ -66,7 +66,7 @@ def independence(
     """
     maps_a, maps_b = checked_pair(maps_a, maps_b)
     segments = checks.checked_segments(segments, maps_a.shape)
-    noise = np.float64(maps_a) - np.float64(maps_b)
+    noise = np.asarray(maps_a, np.float64) - np.asarray(maps_b, np.float64)
     if not np.isfinite(noise).all():
         raise ValueError("maps must be finite, but some values are NaN or infinite.")
     groups = [_groups(n, labels.ravel()) for n, labels in zip(noise, segments)]

@@ -136,7 +136,7 @@ def _labels(segments, images):
 def _grouped(maps, labels):
     if labels is None:
         return maps
-    maps = np.float64(maps)
+    maps = np.asarray(maps, np.float64)
     grouped = [group_map(one, own.ravel()) for one, own in zip(maps, labels)]
     return np.stack(grouped)
 

@@ -127,7 +127,10 @@ def _gap(one_map, reference, segments):
     if not (np.isfinite(one_map).all() and np.isfinite(reference).all()):
         return [np.nan] * 4
     labels = segments.ravel()
-    one_map, reference = np.float64(one_map), np.float64(reference)
+    one_map, reference = (
+        np.asarray(one_map, np.float64),
+        np.asarray(reference, np.float64),
+    )
     difference = one_map - reference
     grouped = group_map(one_map, labels) - group_map(reference, labels)
     squared, grouped_squared = np.sum(difference**2), np.sum(grouped**2)

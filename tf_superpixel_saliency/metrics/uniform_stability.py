@@ -114,7 +114,7 @@ def grouped_stability(
 
 
 def _grouped(maps, segments):
-    maps = np.float64(maps)
+    maps = np.asarray(maps, np.float64)
     return np.stack([group_map(one, labels) for one, labels in zip(maps, segments)])
 
 

@@ -61,10 +61,13 @@ def quickshift_parents(planes, noise, kernel_size, max_dist, first=0, rows=None)
     # Densities are needed of all rows that may be linked to, colours of more.
     top, bottom = max(first - near, 0), min(first + rows + near, planes.shape[1])
     density = densities(planes, noise[top:bottom], kernel_size, reach, top)
-    parents = nearest_denser(
-        planes[:, top:bottom], density, max_dist, near, first - top, rows
-    )
-    return parents + top * planes.shape[2]
+    # Rows without a density are never linked to. The colours are not cut down to
+    # those that have one: TensorFlow 2.16 compiles that wrongly after Lab's matrix
+    # products, for images 64, 128, 256 … pixels wide.
+    around = [[top, planes.shape[1] - bottom], [0, 0]]
+    nowhere = tf.constant(-math.inf, tf.float64)
+    density = tf.pad(density, around, constant_values=nowhere)
+    return nearest_denser(planes, density, max_dist, near, first, rows)
 
 
 def halo(kernel_size, max_dist):

@@ -185,7 +185,7 @@ def _segment_batch(images, noise, **settings):
 
     def several():
         return tf.map_fn(
-            lambda image: _number(_link(image, noise, **settings)),
+            lambda image: _segment_whole(image, noise, settings),
             images,
             fn_output_signature=tf.TensorSpec(images.shape[1:3], tf.int32),
             parallel_iterations=_PARALLEL_IMAGES,
@@ -232,38 +232,39 @@ def _bands(height, settings):
     ]
 
 
-def _segment_in_bands(image, noise, bands, settings):
+def _segment_whole(image, noise, settings):
     """(H, W, C) in `value_range` and noise (H, W) → segments (H, W) int32."""
-    # Each is an XLA cluster of its own, which the executor runs side by side.
+    planes = _planes(image, **settings)
+    return _number(_link(planes, noise, **_reaching(settings)))
+
+
+def _segment_in_bands(image, noise, bands, settings):
+    """As `_segment_whole`, the links in bands of rows."""
+    # Each has XLA clusters of its own, which the executor runs side by side.
     parents = []
     for top, bottom, first, rows in bands:
-        cut = image[top:bottom], noise[top:bottom]
+        cut = _planes(image[top:bottom], **settings), noise[top:bottom]
         size = bottom - top, image.shape[1]
-        parents.append(_link(*cut, size=size, first=first, rows=rows, **settings))
+        parents.append(
+            _link(*cut, size=size, first=first, rows=rows, **_reaching(settings))
+        )
     return _number(*parents, tops=tuple(band.top for band in bands))
 
 
+def _reaching(settings):
+    """Those of the settings that the links depend on."""
+    return {name: settings[name] for name in ("channels", "kernel_size", "max_dist")}
+
+
 @compilation.compiled
-def _link(
-    image,
-    noise,
-    *,
-    value_range,
-    channels,
-    lab,
-    ratio,
-    kernel_size,
-    max_dist,
-    sigma,
-    single,
-    size=(None, None),
-    first=0,
-    rows=None,
-):
-    """Every pixel's parent, as of `quickshift_parents`."""
+def _planes(image, *, value_range, channels, lab, ratio, sigma, single, **_):
+    """(H, W, C) in `value_range` → the planes to link in, (C, H, W).
+
+    Compiled apart from the links: together, XLA works the last steps out again in
+    every loop that reads the planes.
+    """
     # A trace may serve several sizes, but not several numbers of channels.
-    image = tf.ensure_shape(image, [*size, channels])
-    noise = tf.ensure_shape(noise, size)
+    image = tf.ensure_shape(image, [None, None, channels])
     low, high = value_range
     planes = tf.transpose(tf.cast(image, tf.float64), [2, 0, 1])
     planes = (planes - low) / (high - low)
@@ -272,7 +273,24 @@ def _link(
     if sigma:
         planes = filters.gaussian_filter(planes[..., None], sigma)[..., 0]
     planes = tf.cast(planes, tf.float32 if single else tf.float64)
-    planes *= tf.constant(ratio, planes.dtype)
+    return planes * tf.constant(ratio, planes.dtype)
+
+
+@compilation.compiled
+def _link(
+    planes,
+    noise,
+    *,
+    channels,
+    kernel_size,
+    max_dist,
+    size=(None, None),
+    first=0,
+    rows=None,
+):
+    """Every pixel's parent, as of `quickshift_parents`."""
+    planes = tf.ensure_shape(planes, [channels, *size])
+    noise = tf.ensure_shape(noise, size)
     return _quickshift_tree.quickshift_parents(
         planes, noise, kernel_size, max_dist, first, rows
     )
