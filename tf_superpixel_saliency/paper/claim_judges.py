@@ -218,13 +218,19 @@ def independence(rows):
 
 
 def definition(rows):
+    """Whether the generalisation error falls, told where the intervals are apart."""
     judged = []
     for maps in dict.fromkeys(row["maps"] for row in rows):
         errors = {r["partition"]: r for r in rows if r["maps"] == maps}
         own, pixel = errors["super-pixel"], errors["pixel"]
         figure = f"{pixel['error']:.2e} → {own['error']:.2e}"
         chance = f"random groups {errors['random']['error']:.2e}"
-        word = HOLDS if own["error"] < pixel["error"] else DOES_NOT_HOLD
+        if own["error high"] < pixel["error low"]:
+            word = HOLDS
+        elif own["error low"] > pixel["error high"]:
+            word = DOES_NOT_HOLD
+        else:
+            word = CANNOT_BE_TOLD
         judged.append((maps, figure, chance, word))
     return judged
 

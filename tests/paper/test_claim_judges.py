@@ -1,0 +1,41 @@
+"""Verdicts on tables whose answer is known."""
+
+import pytest
+
+from tf_superpixel_saliency.metrics.verdicts import (
+    CANNOT_BE_TOLD,
+    DOES_NOT_HOLD,
+    HOLDS,
+)
+from tf_superpixel_saliency.paper import claim_judges
+
+
+def row(partition, error, low, high):
+    return {
+        "maps": "as they are",
+        "partition": partition,
+        "error": error,
+        "error low": low,
+        "error high": high,
+    }
+
+
+@pytest.mark.parametrize(
+    "own, verdict",
+    [
+        ((0.1, 0.05, 0.15), HOLDS),
+        ((0.5, 0.45, 0.55), DOES_NOT_HOLD),
+        ((0.2, 0.1, 0.26), CANNOT_BE_TOLD),
+        ((0.35, 0.34, 0.36), CANNOT_BE_TOLD),
+    ],
+)
+def test_a_generalisation_error_falls_where_intervals_are_apart(own, verdict):
+    rows = [
+        row("pixel", 0.3, 0.25, 0.35),
+        row("super-pixel", *own),
+        row("random", 0.1, 0.1, 0.1),
+    ]
+    ((maps, figure, chance, found),) = claim_judges.definition(rows)
+    assert found == verdict
+    assert (maps, chance) == ("as they are", "random groups 1.00e-01")
+    assert figure.startswith("3.00e-01 → ")
