@@ -145,10 +145,10 @@ class Scorer:
         return classifier.in_inference(inputs, lambda x: model(x, weights))
 
     def start(self, images: tf.Tensor) -> tf.Tensor:
-        """The affine layers that the model begins with: what `start_gradient` is taken in.
+        """What the affine layers that the model begins with make of pictures.
 
-        (N, H, W, C) pictures → (N, h, w, K), or as the model eats them where it has
-        no such layers.
+        (N, H, W, C) → (N, h, w, K), or as the model eats them where it has no such
+        layers.
         """
         prepared = self.prepared(images)
         active = self._active()

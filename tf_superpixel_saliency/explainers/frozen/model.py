@@ -10,7 +10,11 @@ from tf_superpixel_saliency.explainers.frozen.folding import (
     folded_weights,
     run_folded,
 )
-from tf_superpixel_saliency.explainers.frozen.steps import CannotFreeze, steps_of
+from tf_superpixel_saliency.explainers.frozen.steps import (
+    CannotFreeze,
+    graph_of,
+    steps_of,
+)
 
 
 class FrozenModel:
@@ -71,7 +75,7 @@ class FrozenModel:
         return self._returned(self._run(self._given(inputs), prepared, 0, None))
 
     def _given(self, inputs):
-        tensors = self._model._standardize_inputs(inputs)
+        tensors = graph_of(self._model)._standardize_inputs(inputs)
         return dict(zip(self._steps.inputs, tensors))
 
     def _start_value(self):

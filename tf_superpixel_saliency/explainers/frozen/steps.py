@@ -37,13 +37,19 @@ class Step(NamedTuple):
     norm: object = None
 
     def run(self, values: dict, operation=None):
-        """The outputs, a list, from the values computed so far."""
-        operation = operation or self.operation
+        """The outputs, a list, from the values computed so far.
+
+        Args:
+            values: number → tensor.
+            operation: a function to call in place of the step's own operation.
+        """
         known = {key: values[number] for key, number in self.names.items()}
         args, kwargs = self.node.arguments.fill_in(known)
+        if operation is not None:
+            return keras.tree.flatten(operation(*args))
         if getattr(self.operation, "_call_has_training_arg", False):
             kwargs["training"] = False
-        return keras.tree.flatten(operation(*args, **kwargs))
+        return keras.tree.flatten(self.operation(*args, **kwargs))
 
 
 class Steps(NamedTuple):
@@ -94,6 +100,11 @@ def steps_of(model) -> Steps:
     return Steps(tuple(taker.steps), inputs, outputs)
 
 
+def graph_of(model):
+    """The functional model that runs a model: itself, or what a Sequential holds."""
+    return getattr(model, "_functional", None) or model
+
+
 class _Taker:
     """Collects steps; every call of a model inside gets values of its own."""
 
@@ -106,7 +117,7 @@ class _Taker:
         return self._count - 1
 
     def take(self, model, inputs):
-        graph = getattr(model, "_functional", None) or model
+        graph = graph_of(model)
         names = {id(tensor): value for tensor, value in zip(graph.inputs, inputs)}
         for depth in sorted(graph._nodes_by_depth, reverse=True):
             for node in graph._nodes_by_depth[depth]:
