@@ -1,4 +1,4 @@
-"""A model in inference mode, run without what inference doesn't need."""
+"""A model in inference mode, run without what inference does not need."""
 
 from __future__ import annotations
 
