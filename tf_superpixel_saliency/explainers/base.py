@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import saving
 from tf_superpixel_saliency.explainers.compiled import CompiledModel
+from tf_superpixel_saliency.explainers.frozen.freezing import Freezing
 from tf_superpixel_saliency.explainers.scoring import Scorer, given_inputs
 from tf_superpixel_saliency.explainers.sources import unpack
 from tf_superpixel_saliency.ops import checks, groups, reductions
@@ -56,6 +57,10 @@ class Explainer(CompiledModel, abc.ABC):
             explainer then takes pictures: super-pixels, noise, baselines and fills are
             made on them, the gradient is taken in what the model eats. None where
             the model takes the pictures themselves.
+        fold_batch_norms: run the model as inference allows, where its graph shows how:
+            batch norms inside the convolutions before them, read anew from the live
+            weights at every call, and the transpose of its first affine layers once
+            for all samples. `freezing` says what was done, or why not.
         **kwargs: `name`, for `keras.Model`.
 
     Call arguments:
@@ -88,6 +93,7 @@ class Explainer(CompiledModel, abc.ABC):
         score="probability",
         model_output="auto",
         preprocess=None,
+        fold_batch_norms=True,
         **kwargs,
     ):
         kwargs.setdefault("dtype", "float32")
@@ -98,13 +104,19 @@ class Explainer(CompiledModel, abc.ABC):
                 f"None, but got {superpixels!r}. Labels of your own are passed at the "
                 "call: explainer(images, segments=labels)."
             )
-        self._scorer = Scorer(model, score, model_output, preprocess)
+        self._scorer = Scorer(model, score, model_output, preprocess, fold_batch_norms)
         self.model = model
         self.superpixels = superpixels
         self.score = score
         self.model_output = model_output
         self.preprocess = preprocess
+        self.fold_batch_norms = bool(fold_batch_norms)
         self.built = True
+
+    @property
+    def freezing(self) -> Freezing | None:
+        """How the model is run: see `Freezing`. None before the first call."""
+        return self._scorer.freezer.freezing
 
     # -- inside the graph ---------------------------------------------------------
 
@@ -124,7 +136,7 @@ class Explainer(CompiledModel, abc.ABC):
         finite = checks.all_finite(images)
         images = tf.where(finite[:, None, None, None], images, 0.0)
         segments = self._partition(images, segments)
-        with given_inputs(inputs):
+        with given_inputs(inputs), self._scorer.frozen(images):
             result = self.attribute(images, targets, segments)
         status, usable = _status(finite, result)
         maps = result.maps
@@ -163,6 +175,7 @@ class Explainer(CompiledModel, abc.ABC):
             else self.score,
             "model_output": self.model_output,
             "preprocess": saving.serialized(self.preprocess),
+            "fold_batch_norms": self.fold_batch_norms,
         }
 
     @classmethod

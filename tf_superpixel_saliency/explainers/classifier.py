@@ -95,7 +95,7 @@ def _in_inference_mode(layer):
     if "training" not in _parameters(layer.call) and isinstance(
         layer, keras.layers.Layer
     ):
-        return _with_inputs(_Inference(layer), layer)
+        return _with_inputs(Inference(layer), layer)
     return _with_inputs(layer, layer)
 
 
@@ -111,7 +111,7 @@ def _with_inputs(function, layer):
     return call
 
 
-class _Inference(keras.layers.Layer):
+class Inference(keras.layers.Layer):
     """Tells the layers inside of one whose own call has no `training` argument.
 
     They ask Keras' call context, in which an outer model may be training.
@@ -125,6 +125,12 @@ class _Inference(keras.layers.Layer):
 
     def call(self, images, training=False, **given):
         return self._function(images, given)
+
+
+def in_inference(inputs, function) -> tf.Tensor:
+    """One tensor from a function that runs Keras layers, none of them in training."""
+    layer = Inference(lambda x, training=False: function(x))
+    return _one_output(layer(inputs, training=False))
 
 
 def _where_it_is_taken(function, owner=None):

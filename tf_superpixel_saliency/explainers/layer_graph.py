@@ -21,8 +21,9 @@ def has_graph(layer) -> bool:
         return False
     if not (isinstance(layer, keras.Sequential) or hasattr(layer, "_nodes_by_depth")):
         return False
-    owner = next(cls for cls in type(layer).__mro__ if "call" in vars(cls))
-    return owner.__module__.split(".")[0] == "keras"  # no `call` of its own
+    owners = [cls for cls in type(layer).__mro__ if "call" in vars(cls)]
+    # No `call` of its own; one that hands all to another model has none at all.
+    return bool(owners) and owners[0].__module__.split(".")[0] == "keras"
 
 
 def is_built(model) -> bool:

@@ -91,7 +91,7 @@ class SampledExplainer(Explainer, abc.ABC):
             if self.is_dynamic:
                 maps = groups.group_mean(maps, row_segments)
             return tuple(
-                _weighted_sum(weights, value, batch)
+                _weighted_sum(weights[:, None] * tf.ones([1, batch]), value, batch)
                 for value in (maps, *values, *further)
             )
 
@@ -100,6 +100,37 @@ class SampledExplainer(Explainer, abc.ABC):
             extras + further
         )
         return sum_over_samples(add, zeros, self._num_points, batch, self.chunk_size)
+
+    def add_up_gradients(self, images, targets, points, weights=None):
+        """Σ over the points of a weight times the gradient, for "static".
+
+        What the affine layers at the start of the model do to a gradient is done once
+        to the sum.
+
+        Args:
+            images, targets, points: as in `add_up`.
+            weights: (num_points, N) float32, or None for ones.
+
+        Returns:
+            (N, H, W, C') float32.
+        """
+        batch = tf.shape(images)[0]
+
+        def add(numbers, used):
+            numbers = tf.minimum(numbers, self._num_points - 1)
+            rows = _rows(points(numbers), images)
+            repeated = tf.tile(targets, [tf.shape(numbers)[0]])
+            gradients = self._scorer.start_gradient(rows, repeated)
+            shares = used[:, None] * tf.ones([1, batch])
+            if weights is not None:
+                shares = shares * tf.gather(weights, numbers)
+            return (_weighted_sum(shares, gradients, batch),)
+
+        zeros = (tf.zeros_like(self._scorer.start(images)),)
+        (total,) = sum_over_samples(
+            add, zeros, self._num_points, batch, self.chunk_size
+        )
+        return self._scorer.back_to_images(images, total)
 
     def _row_segments(self, rows, segments, count):
         if segments is None:
@@ -144,12 +175,12 @@ def _rows(points, images):
 
 
 def _weighted_sum(weights, values, batch):
-    """Σ over the points: (k,), (k·N, …) → (N, …).
+    """Σ over the points: (k, N), (k·N, …) → (N, …).
 
     A product and a sum, no matmul, which GPUs may round to 10 bits (TF32).
     """
     ones = [1] * (values.shape.rank - 1)
-    spread = tf.reshape(tf.repeat(weights, batch), [-1, *ones])
+    spread = tf.reshape(weights, [-1, *ones])
     count = tf.shape(weights)[0]
     shape = tf.concat([[count, batch], tf.shape(values)[1:]], axis=0)
     return tf.reduce_sum(tf.reshape(spread * values, shape), axis=0)

@@ -8,6 +8,7 @@ import contextvars
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import classifier, model_inputs
+from tf_superpixel_saliency.explainers.frozen.freezing import Freezer
 from tf_superpixel_saliency.ops import gradients, scores
 from tf_superpixel_saliency.ops.scores import Score
 
@@ -19,6 +20,13 @@ MODEL_OUTPUTS = ("auto", "probability", "logit")
 # in the one context that a graph is traced in.
 _GIVEN: contextvars.ContextVar[dict | None] = contextvars.ContextVar(
     "inputs", default=None
+)
+
+
+# The frozen model that this context runs, with its folded weights, which are made once
+# before all loops over samples: (scorer, FrozenModel, weights).
+_FROZEN: contextvars.ContextVar[tuple | None] = contextvars.ContextVar(
+    "frozen", default=None
 )
 
 
@@ -40,9 +48,12 @@ class Scorer:
         score: "probability", "logit", or a callable (outputs, targets) → (N,).
         model_output: what the model returns; "auto" finds it out.
         preprocess: pictures → what the model eats, or None where that is the same.
+        fold_batch_norms: whether to run the model frozen, where that can be done.
     """
 
-    def __init__(self, model, score, model_output, preprocess=None):
+    def __init__(
+        self, model, score, model_output, preprocess=None, fold_batch_norms=True
+    ):
         if not callable(score) and score not in SCORES:
             raise ValueError(
                 f"score must be one of {SCORES} or a callable (outputs, targets) → "
@@ -66,6 +77,29 @@ class Scorer:
         self.model_output = model_output
         self.half = classifier.uses_float16(model)
         self._function = classifier.as_function(model)
+        self._model = model
+        self.freezer = Freezer(model, fold_batch_norms)
+
+    @contextlib.contextmanager
+    def frozen(self, images: tf.Tensor):
+        """Score inside by the frozen model, where there is one.
+
+        Args:
+            images: (N, H, W, C), whose size it is tried with.
+        """
+        model = self.freezer.frozen(tuple(images.shape[1:3]))
+        if model is None:
+            yield
+            return
+        token = _FROZEN.set((self, model, model.prepare()))
+        try:
+            yield
+        finally:
+            _FROZEN.reset(token)
+
+    def _active(self):
+        active = _FROZEN.get()
+        return active[1:] if active is not None and active[0] is self else None
 
     def prepared(self, images: tf.Tensor) -> tf.Tensor:
         """Pictures (N, H, W, C) as the model eats them, (N, H, W, C') float32."""
@@ -102,10 +136,68 @@ class Scorer:
         }
 
     def _outputs(self, prepared):
-        return self._function(prepared, **self.further_inputs(prepared))
+        given = self.further_inputs(prepared)
+        active = self._active()
+        if active is None:
+            return self._function(prepared, **given)
+        model, weights = active
+        inputs = model_inputs.arranged(self._model, prepared, given)
+        return classifier.in_inference(inputs, lambda x: model(x, weights))
+
+    def start(self, images: tf.Tensor) -> tf.Tensor:
+        """What the affine layers that the model begins with make of pictures.
+
+        (N, H, W, C) → (N, h, w, K), or as the model eats them where it has no such
+        layers.
+        """
+        prepared = self.prepared(images)
+        active = self._active()
+        if active is None or not active[0].has_affine_start:
+            return prepared
+        model, weights = active
+        return classifier.in_inference(prepared, lambda x: model.start(x, weights))
+
+    def start_gradient(self, images, targets) -> tf.Tensor:
+        """The gradient at pictures, in what `start` makes of them.
+
+        Args:
+            images: (N, H, W, C) pictures.
+            targets: (N,) int32, resolved.
+
+        Returns:
+            (N, h, w, K) float32. The sum of many is the gradient of the sum in these
+            units; `back_to_images` takes it to what the model eats.
+        """
+        active = self._active()
+        if active is None or not active[0].has_affine_start:
+            return self.gradient(images, targets)[0]
+        model, weights = active
+
+        def evaluate(started):
+            outputs = classifier.in_inference(started, lambda x: model.rest(x, weights))
+            return self._scored(outputs, targets)
+
+        started = self.start(images)
+        return gradients.input_gradient(evaluate, started, self.half)[0]
+
+    def back_to_images(self, images: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
+        """Sums of `start_gradient`, (N, h, w, K) → (N, H, W, C'), at any images."""
+        active = self._active()
+        if active is None or not active[0].has_affine_start:
+            return total
+        model, weights = active
+        return gradients.pull_back(
+            lambda prepared: classifier.in_inference(
+                prepared, lambda x: model.start(x, weights)
+            ),
+            self.prepared(images),
+            total,
+        )
 
     def _evaluate(self, prepared, targets):
-        outputs = self._outputs(prepared)
+        return self._scored(self._outputs(prepared), targets)
+
+    def _scored(self, outputs, targets):
         if callable(self.score):
             return self._custom(outputs, targets)
         if outputs.shape.rank != 2:

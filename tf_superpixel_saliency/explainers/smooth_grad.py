@@ -82,13 +82,17 @@ class SmoothGrad(SampledExplainer):
 
     def attribute(self, images, targets, segments):
         score = self._scorer.evaluate(images, targets)
-        total, *num_groups = self.add_up(
-            images,
-            score.targets,
-            segments,
-            self.noisy_points(images),
-            lambda gradients, *_: (gradients, ()),
-        )
+        points, num_groups = self.noisy_points(images), ()
+        if self.is_dynamic:
+            total, *num_groups = self.add_up(
+                images,
+                score.targets,
+                segments,
+                points,
+                lambda gradients, *_: (gradients, ()),
+            )
+        else:
+            total = self.add_up_gradients(images, score.targets, points)
         return self.attribution(total / self.num_samples, score, {}, num_groups)
 
     def get_config(self):

@@ -104,3 +104,24 @@ def feature_gradient(
     factor = tf.cast(score.factor, tf.float32) / scale
     gradient = tf.cast(gradient, tf.float32) * factor[:, None, None, None]
     return tf.cast(features, tf.float32), gradient, score
+
+
+def pull_back(
+    function: Callable[[tf.Tensor], tf.Tensor], point: tf.Tensor, cotangent: tf.Tensor
+) -> tf.Tensor:
+    """Jᵀ v of a function at a point.
+
+    Args:
+        function: (N, …) → (N, …), differentiable.
+        point: where its Jacobian J is taken; any point, where the function is affine.
+        cotangent: v, of the shape of its output.
+
+    Returns:
+        A tensor like `point`.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(point)
+        output = function(point)
+    return tape.gradient(
+        output, point, cotangent, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )

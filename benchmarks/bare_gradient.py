@@ -1,0 +1,154 @@
+"""What an explanation costs, in bare compiled gradients of the same model.
+
+    python benchmarks/bare_gradient.py [--model efficientnet-lite0|resnet50|PATH.keras]
+        [--images DIR] [--count 8] [--num 50] [--repeats 5]
+
+Bare: `tf.GradientTape` around the model in a `tf.function`, at the batch size of 1, 8,
+16 and 32 that is fastest an image. Each method is run with Quickshift, everything
+included, on one image and on all of them in one batch, with the model frozen and as it
+is. All in one process, in turn, a JSON line a figure, medians over the repeats: `ratio`
+is to as many bare gradients as the method takes. A last line compares the frozen
+gradient with the model's own.
+"""
+
+import argparse
+import functools
+import json
+import os
+import pathlib
+import resource
+import statistics
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import tf_superpixel_saliency as tss
+
+BATCH_SIZES = (1, 8, 16, 32)
+
+
+def load_model(name):
+    if name.endswith(".keras"):
+        return keras.saving.load_model(name, compile=False)
+    if name == "resnet50":  # what it answers doesn't matter to its speed
+        return keras.applications.ResNet50(weights=None)
+    return tss.demo.load_model(name)
+
+
+def load_images(folder, count, shape):
+    """(count, H, W, 3) photos: files of a folder, or crops of scikit-image's."""
+    if folder:
+        from tf_superpixel_saliency.cli.photos import find_photos, read_photo
+
+        files, _ = find_photos([folder])
+        return np.stack([read_photo(file, shape[0]) for file in files[:count]])
+    from skimage import data, transform
+
+    photos = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
+    resized = [transform.resize(photo, shape, preserve_range=True) for photo in photos]
+    return np.stack([resized[n % len(resized)] for n in range(count)])
+
+
+def bare_gradient(model):
+    @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]))])
+    def gradient(images):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            score = tf.reduce_sum(tf.reduce_max(model(images, training=False), 1))
+        return tape.gradient(score, images)
+
+    return gradient
+
+
+def seconds(runs, repeats):
+    """Medians of functions run in turn, the first time of each left out."""
+    times = {name: [] for name in runs}
+    for repeat in range(repeats + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if repeat:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def methods(model, number, fold):
+    """Name → (explainer, how many gradients it takes an image)."""
+    layer = tss.Quickshift() if model.input_shape[1] > 64 else tss.SLIC(100)
+    shared = {"superpixels": layer, "fold_batch_norms": fold}
+    return {
+        "SimpleGradient": (tss.SimpleGradient(model, **shared), 1),
+        "SmoothGrad": (tss.SmoothGrad(model, num_samples=number, **shared), number),
+        "IntegratedGradients": (
+            tss.IntegratedGradients(model, num_steps=number, **shared),
+            number,
+        ),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="efficientnet-lite0")
+    parser.add_argument("--images", metavar="DIR", type=pathlib.Path)
+    parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--num", type=int, default=50)
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    model = load_model(arguments.model)
+    images = load_images(arguments.images, arguments.count, model.input_shape[1:3])
+    images = images.astype(np.float32)
+
+    gradient = bare_gradient(model)
+    runs = {}
+    for size in BATCH_SIZES:
+        batch = tf.constant(images[np.arange(size) % len(images)])
+        runs["bare", size] = functools.partial(gradient, batch)
+    numbers = {}
+    for fold in (True, False):
+        for name, (explainer, number) in methods(model, arguments.num, fold).items():
+            for size in sorted({1, len(images)}):
+                key = (name, "frozen" if fold else "as it is", size)
+                runs[key] = functools.partial(explainer, images[:size])
+                numbers[key] = number
+    medians = seconds(runs, arguments.repeats)
+    best = min(BATCH_SIZES, key=lambda size: medians["bare", size] / size)
+    price = medians["bare", best] / best
+    line = {"model": arguments.model, "what": "bare gradient", "batch_size": best}
+    print(json.dumps({**line, "ms": round(1e3 * price, 2)}), flush=True)
+    for key, number in numbers.items():
+        name, how, size = key
+        spent = medians[key] / size
+        line = {"model": arguments.model, "what": name, "model_is": how}
+        line |= {"images": size, "gradients": number, "ms": round(1e3 * spent, 1)}
+        print(json.dumps({**line, "ratio": round(spent / number / price, 3)}))
+    compare(model, images, arguments.model)
+
+
+def compare(model, images, name):
+    frozen = tss.SimpleGradient(model)
+    found = frozen(images)["maps"].numpy()
+    expected = tss.SimpleGradient(model, fold_batch_norms=False)(images)["maps"].numpy()
+    both = zip(found, expected)
+    correlations = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in both]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        json.dumps(
+            {
+                "model": name,
+                "what": "frozen gradient against the model's own",
+                "batch_norms_folded": frozen.freezing.num_folded,
+                "least_correlation": round(float(min(correlations)), 7),
+                "peak_memory_mb": round(memory),
+                "tensorflow": tf.__version__,
+                "keras": keras.__version__,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Models run as inference allows: batch norms folded, the affine start shared."""

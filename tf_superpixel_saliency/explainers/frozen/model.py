@@ -1,0 +1,95 @@
+"""A model in inference mode, run without what inference does not need."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tf_superpixel_saliency.explainers.frozen.affine import affine_length
+from tf_superpixel_saliency.explainers.frozen.folding import (
+    fold_batch_norms,
+    folded_weights,
+    run_folded,
+)
+from tf_superpixel_saliency.explainers.frozen.steps import (
+    CannotFreeze,
+    graph_of,
+    steps_of,
+)
+
+
+class FrozenModel:
+    """The same outputs as a Keras model's, its batch norms folded.
+
+    The model is neither copied nor changed, and its weights are read anew by every
+    `prepare`, inside the graph.
+
+    Args:
+        model: a built functional or sequential `keras.Model`.
+
+    Raises:
+        CannotFreeze: the model's layers can't be seen, or there is nothing to gain.
+    """
+
+    def __init__(self, model):
+        self._model = model
+        self._steps = fold_batch_norms(steps_of(model))
+        self.num_folded = sum(step.norm is not None for step in self._steps.steps)
+        self._affine = affine_length(self._steps)
+        if not self.num_folded and not self._affine:
+            raise CannotFreeze(
+                "no batch norm follows a convolution that it could be folded into"
+            )
+
+    @property
+    def has_affine_start(self) -> bool:
+        """Whether `start` does more than to return its images."""
+        return self._affine > 0
+
+    def prepare(self) -> dict:
+        """Kernels and biases with the batch norms in them, for the functions below.
+
+        Made once before a loop over samples, not inside of it.
+        """
+        return {
+            number: folded_weights(step)
+            for number, step in enumerate(self._steps.steps)
+            if step.norm is not None
+        }
+
+    def start(self, images: tf.Tensor, prepared: dict) -> tf.Tensor:
+        """The affine layers at the start alone: (N, H, W, C) → (N, h, w, K)."""
+        if not self._affine:
+            return images
+        values = self._run(self._given(images), prepared, 0, self._affine)
+        return values[self._start_value()]
+
+    def rest(self, started: tf.Tensor, prepared: dict):
+        """What `start` returned → what the model returns."""
+        if not self._affine:
+            return self(started, prepared)
+        values = {self._start_value(): started}
+        return self._returned(self._run(values, prepared, self._affine, None))
+
+    def __call__(self, inputs, prepared: dict):
+        """images, or the inputs in the model's own structure → what it returns."""
+        return self._returned(self._run(self._given(inputs), prepared, 0, None))
+
+    def _given(self, inputs):
+        tensors = graph_of(self._model)._standardize_inputs(inputs)
+        return dict(zip(self._steps.inputs, tensors))
+
+    def _start_value(self):
+        return self._steps.steps[self._affine - 1].outputs[0]
+
+    def _run(self, values, prepared, first, stop):
+        for number, step in list(enumerate(self._steps.steps))[first:stop]:
+            if step.norm is None:
+                outputs = step.run(values)
+            else:
+                outputs = run_folded(step, values, prepared[number])
+            values.update(zip(step.outputs, outputs))
+        return values
+
+    def _returned(self, values):
+        outputs = [values[number] for number in self._steps.outputs]
+        return outputs[0] if len(outputs) == 1 else outputs
