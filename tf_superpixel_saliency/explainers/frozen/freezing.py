@@ -64,15 +64,15 @@ class Freezer:
     def _freeze(self, size):
         if not isinstance(self._model, keras.Model):
             raise CannotFreeze("only Keras models show their layers")
-        frozen = FrozenModel(self._model)
         try:
+            frozen = FrozenModel(self._model)
             with tf.init_scope():  # eager, also while a graph is traced
                 error = self._try(frozen, size)
         except CannotFreeze:
             raise
-        except Exception as error:  # whatever a layer may raise on random images
+        except Exception as error:  # from a layer on random images, or Keras' inside
             raise CannotFreeze(
-                f"the trial on random images failed: {type(error).__name__}: {error}"
+                f"the trial failed: {type(error).__name__}: {error}"
             ) from error
         self._frozen = frozen
         self.freezing = Freezing(frozen.num_folded, frozen.has_affine_start, error, "")
