@@ -25,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
+from photos import read_folder
 
 import tf_superpixel_saliency as tss
 
@@ -39,18 +40,12 @@ def load_model(name):
     return tss.demo.load_model(name)
 
 
-def load_images(folder, count, shape):
-    """(count, H, W, 3) photos: files of a folder, or crops of scikit-image's."""
+def load_images(folder, count, size):
+    """(count, size, size, 3) photos of a folder, or scikit-image's over again."""
     if folder:
-        from tf_superpixel_saliency.cli.photos import find_photos, read_photo
-
-        files, _ = find_photos([folder])
-        return np.stack([read_photo(file, shape[0]) for file in files[:count]])
-    from skimage import data, transform
-
-    photos = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
-    resized = [transform.resize(photo, shape, preserve_range=True) for photo in photos]
-    return np.stack([resized[n % len(resized)] for n in range(count)])
+        return read_folder(folder, count, size)[1]
+    photos = tss.demo.load_photos(size)[1]
+    return photos[np.arange(count) % len(photos)]
 
 
 def bare_gradient(model):
@@ -99,8 +94,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     model = load_model(arguments.model)
-    images = load_images(arguments.images, arguments.count, model.input_shape[1:3])
-    images = images.astype(np.float32)
+    images = load_images(arguments.images, arguments.count, model.input_shape[1])
 
     gradient = bare_gradient(model)
     runs = {}

@@ -24,6 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
+from photos import read_folder
 from scipy import stats
 from tf_keras_vis.gradcam import Gradcam
 from tf_keras_vis.scorecam import Scorecam
@@ -43,11 +44,7 @@ def load_images(folder, count):
     """Names and (N, 224, 224, 3) photos, spread over a folder or scikit-image's."""
     if not folder:
         return tss.demo.load_photos()
-    from tf_superpixel_saliency.cli.photos import find_photos, read_photo
-
-    files, _ = find_photos([folder])
-    files = files[:: max(1, len(files) // count)][:count]
-    return [file.name for file in files], np.stack([read_photo(f, 224) for f in files])
+    return read_folder(folder, count, spread=True)
 
 
 def compare(peer, setting, ours, theirs, seconds, **more):

@@ -22,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import skimage
 import tensorflow as tf
+from photos import read_folder
 from skimage.segmentation import quickshift
 
 import tf_superpixel_saliency as tss
@@ -32,10 +33,7 @@ SETTINGS = [(1, 3, 0.2), (3, 3, 0.2), (5, 10, 1.0)]
 def load_images(folder, count):
     """(count, 224, 224, 3) photos: files of a folder, or crops of scikit-image's."""
     if folder:
-        from tf_superpixel_saliency.cli.photos import find_photos, read_photo
-
-        files, _ = find_photos([folder])
-        return np.stack([read_photo(file, 224) for file in files[:count]])
+        return read_folder(folder, count)[1]
     from skimage import data
 
     photos = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
