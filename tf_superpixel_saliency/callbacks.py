@@ -16,6 +16,7 @@ from tensorflow.core.framework import summary_pb2
 from tf_superpixel_saliency import mapping, plots
 from tf_superpixel_saliency.explainers import XRAI, Explainer
 from tf_superpixel_saliency.explanations import Explanation, regions
+from tf_superpixel_saliency.explanations.class_names import checked_names
 from tf_superpixel_saliency.metrics import cosine_similarity, structural_similarity
 from tf_superpixel_saliency.metrics.ssim import UNIFORM_WIDTH
 from tf_superpixel_saliency.ops import checks
@@ -110,7 +111,7 @@ class SaliencyMaps(keras.callbacks.Callback):
         self.explainer = explainer
         self.every = checks.checked_count("every", every)
         self.max_images = checks.checked_count("max_images", max_images)
-        self.class_names = _checked_names(class_names)
+        self.class_names = checked_names(class_names)
         self.name = _checked_prefix(name)
         given = dict(images) if isinstance(images, Mapping) else {"images": images}
         told = {"targets": targets, "segments": segments, "inputs": inputs}
@@ -355,16 +356,6 @@ def _check_size(shape):
             f"images must have at least {UNIFORM_WIDTH}×{UNIFORM_WIDTH} pixels, the "
             f"window in which maps are compared, but got shape {tuple(shape)}."
         )
-
-
-def _checked_names(names):
-    known = hasattr(names, "__getitem__") and not isinstance(names, (str, bytes))
-    if names is None or callable(names) or known:
-        return names
-    raise TypeError(
-        "class_names must be a list, a dictionary or a function from the index of a "
-        f"class to its name, or None, but got {names!r}."
-    )
 
 
 def _checked_prefix(name):

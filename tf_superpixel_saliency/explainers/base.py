@@ -115,7 +115,10 @@ class Explainer(CompiledModel, abc.ABC):
 
     @property
     def freezing(self) -> Freezing | None:
-        """How the model is run: see `Freezing`. None before the first call."""
+        """How the model is run: see `Freezing`.
+
+        None before the first call, and for `GradCAM`, which runs the layers itself.
+        """
         return self._scorer.freezer.freezing
 
     # -- inside the graph ---------------------------------------------------------
@@ -136,7 +139,7 @@ class Explainer(CompiledModel, abc.ABC):
         finite = checks.all_finite(images)
         images = tf.where(finite[:, None, None, None], images, 0.0)
         segments = self._partition(images, segments)
-        with given_inputs(inputs), self._scorer.frozen(images):
+        with given_inputs(inputs), self._frozen(images):
             result = self.attribute(images, targets, segments)
         status, usable = _status(finite, result)
         maps = result.maps
@@ -153,6 +156,10 @@ class Explainer(CompiledModel, abc.ABC):
             "status": status,
             **{key: tf.where(usable, value, np.nan) for key, value in values.items()},
         }
+
+    def _frozen(self, images):
+        """The context in which `attribute` scores by the frozen model."""
+        return self._scorer.frozen(images)
 
     def _partition(self, images, segments):
         if segments is None:

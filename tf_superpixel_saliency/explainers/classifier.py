@@ -95,7 +95,8 @@ def _in_inference_mode(layer):
     if "training" not in _parameters(layer.call) and isinstance(
         layer, keras.layers.Layer
     ):
-        return _with_inputs(Inference(layer), layer)
+        inside = Inference(lambda x, **given: layer(x, training=False, **given))
+        return _with_inputs(inside, layer)
     return _with_inputs(layer, layer)
 
 
@@ -112,25 +113,24 @@ def _with_inputs(function, layer):
 
 
 class Inference(keras.layers.Layer):
-    """Tells the layers inside of one whose own call has no `training` argument.
+    """Tells all layers that a function runs that nothing is trained.
 
-    They ask Keras' call context, in which an outer model may be training.
+    They ask Keras' call context, in which an outer model may be training. A function
+    keeps their weights out of sight.
     """
 
-    def __init__(self, layer):
+    def __init__(self, function):
         super().__init__(name="inference", dtype="float32", autocast=False)
-        # A function keeps the layer's weights out of sight.
-        self._function = lambda images, given: layer(images, training=False, **given)
+        self._function = function
         self.built = True
 
     def call(self, images, training=False, **given):
-        return self._function(images, given)
+        return self._function(images, **given)
 
 
 def in_inference(inputs, function) -> tf.Tensor:
     """One tensor from a function that runs Keras layers, none of them in training."""
-    layer = Inference(lambda x, training=False: function(x))
-    return _one_output(layer(inputs, training=False))
+    return _one_output(Inference(function)(inputs, training=False))
 
 
 def _where_it_is_taken(function, owner=None):

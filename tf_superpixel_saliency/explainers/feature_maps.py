@@ -6,10 +6,10 @@ import abc
 import inspect
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.base import Explainer
+from tf_superpixel_saliency.explainers.classifier import Inference
 from tf_superpixel_saliency.explainers.layer_graph import (
     PAIR_HINT,
     described,
@@ -47,18 +47,14 @@ class FeatureMaps:
             self._model = model
             if is_built(model):
                 self._find()
-            self._run = _Inference(
-                lambda images, given, mark: run_path(
-                    model, self._path, arranged(model, images, given), mark
-                )
+            self._run = lambda images, given, mark: run_path(
+                model, self._path, arranged(model, images, given), mark
             )
         else:
             features, head = _checked_pair(layer)
-            self._run = _Inference(
-                lambda images, given, mark: head(
-                    mark(features(images, **_taken(features, given))),
-                    **_taken(head, given),
-                )
+            self._run = lambda images, given, mark: head(
+                mark(features(images, **_taken(features, given))),
+                **_taken(head, given),
             )
 
     def _find(self):
@@ -81,12 +77,13 @@ class FeatureMaps:
             if not is_built(self._model):  # a Sequential that was never called
                 self._model(images, training=False)
             self._find()
-        return self._run(
-            images,
-            given=given or {},
-            mark=lambda maps: mark(_checked_maps(maps)),
-            training=False,
-        )
+
+        def run(images):
+            return self._run(
+                images, given or {}, lambda maps: mark(_checked_maps(maps))
+            )
+
+        return Inference(run)(images, training=False)
 
     def features(self, images: tf.Tensor, given: dict | None = None) -> tf.Tensor:
         """The feature maps of images, (N, h, w, K) float32."""
@@ -171,18 +168,6 @@ def checked_switch(name: str, value) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be True or False, but got {value!r}.")
     return value
-
-
-class _Inference(keras.layers.Layer):
-    """Tells all layers inside that nothing is trained, whoever calls from outside."""
-
-    def __init__(self, function):
-        super().__init__(name="feature_maps", dtype="float32", autocast=False)
-        self._function = function
-        self.built = True
-
-    def call(self, images, given, mark, training=False):
-        return self._function(images, given, mark)
 
 
 def _taken(function, given):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 import tensorflow as tf
 
@@ -74,6 +76,9 @@ class GradCAM(FeatureMapExplainer):
             **kwargs,
         )
         self.relu = checked_switch("relu", relu)
+
+    def _frozen(self, images):
+        return contextlib.nullcontext()  # it runs the layers itself, for their maps
 
     def attribute(self, images, targets, segments):
         def evaluate(mark):

@@ -111,21 +111,9 @@ class IntegratedGradients(SampledExplainer):
             alphas = tf.gather(nodes, numbers)
             return start + alphas[:, :, None, None, None] * difference
 
-        def contribution(gradients, numbers, row_segments):
-            del row_segments
-            share = tf.reshape(tf.gather(weights, numbers), [-1, 1, 1, 1])
-            rows = tf.tile(change, [tf.shape(numbers)[0], 1, 1, 1])
-            return share * rows * gradients, ()
-
-        num_groups = ()
-        if self.is_dynamic:
-            maps, *num_groups = self.add_up(
-                images, score.targets, segments, points, contribution
-            )
-        else:
-            maps = change * self.add_up_gradients(
-                images, score.targets, points, weights
-            )
+        maps, *num_groups = self.add_up_gradients(
+            images, score.targets, segments, points, weights, change
+        )
         # Summed in float64: 150,000 terms of either sign.
         total = tf.reduce_sum(tf.cast(maps, tf.float64), [1, 2, 3])
         gain = tf.cast(score.value, tf.float64) - tf.cast(start_score.value, tf.float64)

@@ -79,19 +79,16 @@ class SampledExplainer(Explainer, abc.ABC):
         row = tf.zeros_like(images[:, 0, 0, 0])
 
         def add(numbers, weights):
-            # What fills the last chunk is its last point again: a point of its own
-            # could be NaN, which a weight of 0 does not take away.
-            numbers = tf.minimum(numbers, self._num_points - 1)
+            numbers, rows, repeated = self._rows_at(numbers, images, targets, points)
             count = tf.shape(numbers)[0]
-            rows = _rows(points(numbers), images)
-            repeated = tf.tile(targets, [count])
             gradients, _ = self._scorer.gradient(rows, repeated)
             row_segments, further = self._row_segments(rows, segments, count)
             maps, values = contribution(gradients, numbers, row_segments)
             if self.is_dynamic:
                 maps = groups.group_mean(maps, row_segments)
+            shares = weights[:, None] * tf.ones([1, batch])
             return tuple(
-                _weighted_sum(weights[:, None] * tf.ones([1, batch]), value, batch)
+                _weighted_sum(shares, value, batch)
                 for value in (maps, *values, *further)
             )
 
@@ -101,25 +98,44 @@ class SampledExplainer(Explainer, abc.ABC):
         )
         return sum_over_samples(add, zeros, self._num_points, batch, self.chunk_size)
 
-    def add_up_gradients(self, images, targets, points, weights=None):
-        """Σ over the points of a weight times the gradient, for "static".
+    def add_up_gradients(
+        self, images, targets, segments, points, weights=None, factor=None
+    ):
+        """Σ over the points of weight · factor ⊙ gradient, in chunks.
 
-        What the affine layers at the start of the model do to a gradient is done once
-        to the sum.
+        For "static", what the affine layers at the start of the model do to a gradient
+        is done once to the sum, and so is the factor.
 
         Args:
-            images, targets, points: as in `add_up`.
+            images, targets, segments, points: as in `add_up`.
             weights: (num_points, N) float32, or None for ones.
+            factor: like the gradients of the images, or None for ones.
 
         Returns:
-            (N, H, W, C') float32.
+            As `add_up`, without extras.
         """
+        if not self.is_dynamic:
+            total = self._sum_at_start(images, targets, points, weights)
+            return (total if factor is None else factor * total,)
+
+        def contribution(gradients, numbers, row_segments):
+            del row_segments
+            if weights is not None:
+                share = tf.reshape(tf.gather(weights, numbers), [-1, 1, 1, 1])
+                gradients = share * gradients
+            if factor is not None:
+                rows = tf.tile(factor, [tf.shape(numbers)[0], 1, 1, 1])
+                gradients = rows * gradients
+            return gradients, ()
+
+        return self.add_up(images, targets, segments, points, contribution)
+
+    def _sum_at_start(self, images, targets, points, weights):
+        """Σ weight · gradient, (N, H, W, C'): added up behind the affine layers."""
         batch = tf.shape(images)[0]
 
         def add(numbers, used):
-            numbers = tf.minimum(numbers, self._num_points - 1)
-            rows = _rows(points(numbers), images)
-            repeated = tf.tile(targets, [tf.shape(numbers)[0]])
+            numbers, rows, repeated = self._rows_at(numbers, images, targets, points)
             gradients = self._scorer.start_gradient(rows, repeated)
             shares = used[:, None] * tf.ones([1, batch])
             if weights is not None:
@@ -131,6 +147,14 @@ class SampledExplainer(Explainer, abc.ABC):
             add, zeros, self._num_points, batch, self.chunk_size
         )
         return self._scorer.back_to_images(images, total)
+
+    def _rows_at(self, numbers, images, targets, points):
+        """Numbers (k,) → the same within range, their rows (k·N, …) and targets."""
+        # What fills the last chunk is its last point again: a point of its own could
+        # be NaN, which a weight of 0 does not take away.
+        numbers = tf.minimum(numbers, self._num_points - 1)
+        rows = _rows(points(numbers), images)
+        return numbers, rows, tf.tile(targets, [tf.shape(numbers)[0]])
 
     def _row_segments(self, rows, segments, count):
         if segments is None:

@@ -150,12 +150,7 @@ class Scorer:
         (N, H, W, C) → (N, h, w, K), or as the model eats them where it has no such
         layers.
         """
-        prepared = self.prepared(images)
-        active = self._active()
-        if active is None or not active[0].has_affine_start:
-            return prepared
-        model, weights = active
-        return classifier.in_inference(prepared, lambda x: model.start(x, weights))
+        return self._started(self.prepared(images))
 
     def start_gradient(self, images, targets) -> tf.Tensor:
         """The gradient at pictures, in what `start` makes of them.
@@ -168,31 +163,31 @@ class Scorer:
             (N, h, w, K) float32. The sum of many is the gradient of the sum in these
             units; `back_to_images` takes it to what the model eats.
         """
-        active = self._active()
-        if active is None or not active[0].has_affine_start:
-            return self.gradient(images, targets)[0]
-        model, weights = active
 
         def evaluate(started):
+            if not self._has_affine_start():
+                return self._evaluate(started, targets)
+            model, weights = self._active()
             outputs = classifier.in_inference(started, lambda x: model.rest(x, weights))
             return self._scored(outputs, targets)
 
-        started = self.start(images)
-        return gradients.input_gradient(evaluate, started, self.half)[0]
+        return gradients.input_gradient(evaluate, self.start(images), self.half)[0]
 
     def back_to_images(self, images: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
         """Sums of `start_gradient`, (N, h, w, K) → (N, H, W, C'), at any images."""
-        active = self._active()
-        if active is None or not active[0].has_affine_start:
+        if not self._has_affine_start():
             return total
-        model, weights = active
-        return gradients.pull_back(
-            lambda prepared: classifier.in_inference(
-                prepared, lambda x: model.start(x, weights)
-            ),
-            self.prepared(images),
-            total,
-        )
+        return gradients.pull_back(self._started, self.prepared(images), total)
+
+    def _has_affine_start(self):
+        active = self._active()
+        return active is not None and active[0].has_affine_start
+
+    def _started(self, prepared):
+        if not self._has_affine_start():
+            return prepared
+        model, weights = self._active()
+        return classifier.in_inference(prepared, lambda x: model.start(x, weights))
 
     def _evaluate(self, prepared, targets):
         return self._scored(self._outputs(prepared), targets)

@@ -82,17 +82,9 @@ class SmoothGrad(SampledExplainer):
 
     def attribute(self, images, targets, segments):
         score = self._scorer.evaluate(images, targets)
-        points, num_groups = self.noisy_points(images), ()
-        if self.is_dynamic:
-            total, *num_groups = self.add_up(
-                images,
-                score.targets,
-                segments,
-                points,
-                lambda gradients, *_: (gradients, ()),
-            )
-        else:
-            total = self.add_up_gradients(images, score.targets, points)
+        total, *num_groups = self.add_up_gradients(
+            images, score.targets, segments, self.noisy_points(images)
+        )
         return self.attribution(total / self.num_samples, score, {}, num_groups)
 
     def get_config(self):

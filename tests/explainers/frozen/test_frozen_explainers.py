@@ -135,6 +135,12 @@ def test_a_trial_that_fails_leaves_the_model_as_it_is(monkeypatch):
     assert "no such kernel" in explainer.freezing.reason
 
 
+def test_grad_cam_runs_the_layers_itself():
+    explainer = tss.GradCAM(MODEL)
+    explainer(photos())
+    assert explainer.freezing is None
+
+
 def test_what_has_no_layers_to_see():
     explainer = tss.SimpleGradient(
         lambda images: MODEL(images), model_output="probability"

@@ -134,49 +134,33 @@ def _scaled_kernel(layer, scale):
     return kernel * scale
 
 
+def _geometry(layer):
+    """What all convolutions are told beside their kernels."""
+    return {
+        "strides": layer.strides,
+        "padding": layer.padding,
+        "data_format": layer.data_format,
+        "dilation_rate": layer.dilation_rate,
+    }
+
+
 def _convolution(layer, inputs, kernel):
-    return keras.ops.conv(
-        inputs,
-        kernel,
-        strides=list(layer.strides),
-        padding=layer.padding,
-        data_format=layer.data_format,
-        dilation_rate=layer.dilation_rate,
-    )
+    return keras.ops.conv(inputs, kernel, **_geometry(layer))
 
 
 def _depthwise(layer, inputs, kernel):
-    return keras.ops.depthwise_conv(
-        inputs,
-        kernel,
-        strides=layer.strides,
-        padding=layer.padding,
-        data_format=layer.data_format,
-        dilation_rate=layer.dilation_rate,
-    )
+    return keras.ops.depthwise_conv(inputs, kernel, **_geometry(layer))
 
 
 def _separable(layer, inputs, kernel):
-    return keras.ops.separable_conv(
-        inputs,
-        tf.convert_to_tensor(layer.depthwise_kernel),
-        kernel,
-        strides=layer.strides,
-        padding=layer.padding,
-        data_format=layer.data_format,
-        dilation_rate=layer.dilation_rate,
-    )
+    depthwise = tf.convert_to_tensor(layer.depthwise_kernel)
+    return keras.ops.separable_conv(inputs, depthwise, kernel, **_geometry(layer))
 
 
 def _transposed(layer, inputs, kernel):
+    padding = layer.output_padding
     return keras.ops.conv_transpose(
-        inputs,
-        kernel,
-        strides=list(layer.strides),
-        output_padding=layer.output_padding,
-        padding=layer.padding,
-        data_format=layer.data_format,
-        dilation_rate=layer.dilation_rate,
+        inputs, kernel, output_padding=padding, **_geometry(layer)
     )
 
 

@@ -79,14 +79,9 @@ class Freezer:
 
     def _try(self, frozen, size):
         model = self._model
-
-        def run_frozen(inputs, training=False):
-            del training
-            return frozen(inputs, frozen.prepare())
-
         return check_on_probe(
             model,
-            Inference(lambda inputs, training=False: model(inputs, training=False)),
-            Inference(run_frozen),
+            Inference(lambda inputs: model(inputs, training=False)),
+            Inference(lambda inputs: frozen(inputs, frozen.prepare())),
             size,
         )

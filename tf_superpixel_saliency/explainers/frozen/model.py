@@ -42,7 +42,7 @@ class FrozenModel:
 
     @property
     def has_affine_start(self) -> bool:
-        """Whether `start` does more than to return its images."""
+        """Whether the model begins with affine layers: `start`, and the `rest`."""
         return self._affine > 0
 
     def prepare(self) -> dict:
@@ -58,15 +58,11 @@ class FrozenModel:
 
     def start(self, images: tf.Tensor, prepared: dict) -> tf.Tensor:
         """The affine layers at the start alone: (N, H, W, C) → (N, h, w, K)."""
-        if not self._affine:
-            return images
         values = self._run(self._given(images), prepared, 0, self._affine)
         return values[self._start_value()]
 
     def rest(self, started: tf.Tensor, prepared: dict):
         """What `start` returned → what the model returns."""
-        if not self._affine:
-            return self(started, prepared)
         values = {self._start_value(): started}
         return self._returned(self._run(values, prepared, self._affine, None))
 
