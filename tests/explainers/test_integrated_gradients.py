@@ -39,18 +39,21 @@ def start_of(name, image):
 @pytest.mark.parametrize("name", BASELINES)
 def test_static_equals_the_twin(model, rule, name):
     images = photos(2)
+    # The adaptive rule goes three rounds: 9, 8 and 7 nodes.
+    num_steps = 24 if rule == "adaptive" else 7
     explainer = tss.IntegratedGradients(
-        model, tss.SquareGrid(size=3), num_steps=7, quadrature=rule,
+        model, tss.SquareGrid(size=3), num_steps=num_steps, quadrature=rule,
         baseline=BASELINES[name], blur_sigma=2.0, chunk_size=6,
     )  # fmt: skip
     out = explainer(images, TARGETS)
     expected = []
+    _, grid = LAYERS["grid"]
     for image, target in zip(images, TARGETS):
-        _, grid = LAYERS["grid"]
         one = reference.integrated_gradients(
-            twin(model), image, target, start_of(name, image), rule, 7
-        )
-        expected.append(reference.grouped(one, grid(image)))
+            twin(model), image, target, start_of(name, image), rule, num_steps,
+            lambda point: grid(point),
+        )  # fmt: skip
+        expected.append(one)
     assert relative_error(out["maps"], expected).max() < 2e-5
     starts = np.stack([start_of(name, image) for image in images])
     change = twin(model).score(images, TARGETS) - twin(model).score(starts, TARGETS)
@@ -61,10 +64,11 @@ def test_static_equals_the_twin(model, rule, name):
 @pytest.mark.parametrize("layer_name", ["brightness", "quickshift"])
 @pytest.mark.parametrize("rule", ["midpoint", "adaptive"])
 def test_dynamic_equals_the_twin(model, layer_name, rule):
+    num_steps = 12 if rule == "adaptive" else 6
     layer, segment = LAYERS[layer_name]
     images = photos(2)
     explainer = tss.IntegratedGradients(
-        model, layer(), num_steps=6, quadrature=rule, partition="dynamic"
+        model, layer(), num_steps=num_steps, quadrature=rule, partition="dynamic"
     )
     out = explainer(images, TARGETS)
     for i, (image, target) in enumerate(zip(images, TARGETS)):
@@ -75,7 +79,7 @@ def test_dynamic_equals_the_twin(model, layer_name, rule):
             return labels[-1]
 
         expected = reference.integrated_gradients(
-            twin(model), image, target, np.zeros(SIZE), rule, 6, labels_of
+            twin(model), image, target, np.zeros(SIZE), rule, num_steps, labels_of
         )
         count = np.mean([len(np.unique(one)) for one in labels])
         assert relative_error(out["maps"][i : i + 1], expected[None])[0] < 2e-5
@@ -120,9 +124,12 @@ def test_of_a_square_it_is_exact(rule, num_steps):
 
 @pytest.mark.parametrize("partition", ["static", "dynamic"])
 def test_grouping_leaves_the_sum(model, partition):
-    kwargs = {"num_steps": 20, "partition": partition}
-    grouped = tss.IntegratedGradients(model, tss.Quickshift(), **kwargs)(photos())
-    pixel = tss.IntegratedGradients(model, num_steps=20)(photos())
+    # The same nodes for both, where the adaptive rule goes by the groups.
+    kwargs = {"num_steps": 20, "quadrature": "midpoint"}
+    grouped = tss.IntegratedGradients(
+        model, tss.Quickshift(), partition=partition, **kwargs
+    )(photos())
+    pixel = tss.IntegratedGradients(model, **kwargs)(photos())
     sums = np.float64(grouped["maps"]).sum((1, 2, 3))
     np.testing.assert_allclose(
         sums, np.float64(pixel["maps"]).sum((1, 2, 3)), rtol=1e-5
@@ -162,6 +169,9 @@ def test_the_same_image_as_baseline_gives_a_map_of_zeros(model):
     [
         ({"num_steps": 0}, "num_steps"),
         ({"num_steps": 1, "quadrature": "trapezoid"}, "num_steps must be at least 2"),
+        ({"num_steps": 1}, "num_steps must be at least 2"),
+        ({"tolerance": 0}, "tolerance"),
+        ({"tolerance": 0.1, "quadrature": "midpoint"}, "tolerance needs quadrature"),
         ({"quadrature": "simpson"}, "quadrature"),
         ({"baseline": "black"}, "baseline"),
         ({"baseline": np.zeros((4, 4))}, "baseline must be a number, an image"),

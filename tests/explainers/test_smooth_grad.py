@@ -22,8 +22,8 @@ def model():
     return classifier()
 
 
-def points(image, seed=3):
-    return reference.noisy(image, 0.15, seed, SAMPLES)
+def points(image, seed=3, antithetic=True):
+    return reference.noisy(image, 0.15, seed, SAMPLES, antithetic)
 
 
 def explainer(model, superpixels=None, **kwargs):
@@ -31,14 +31,19 @@ def explainer(model, superpixels=None, **kwargs):
     return tss.SmoothGrad(model, superpixels=superpixels, **{**settings, **kwargs})
 
 
+@pytest.mark.parametrize("antithetic", [True, False])
 @pytest.mark.parametrize("name", [None, "grid", "brightness", "quickshift"])
-def test_static_equals_the_twin(model, name):
+def test_static_equals_the_twin(model, name, antithetic):
     layer, segment = LAYERS[name] if name else (lambda: None, lambda image: None)
     images = photos(2)
-    out = explainer(model, layer())(images, TARGETS)
+    out = explainer(model, layer(), antithetic=antithetic)(images, TARGETS)
     expected = [
         reference.smooth_grad(
-            twin(model), image, target, points(image), [segment(image)] * SAMPLES
+            twin(model),
+            image,
+            target,
+            points(image, antithetic=antithetic),
+            [segment(image)] * SAMPLES,
         )
         for image, target in zip(images, TARGETS)
     ]
@@ -88,8 +93,8 @@ def test_the_noise_scales_with_each_images_own_range(model):
     for image, target, one in zip(images, TARGETS, both):
         sigma = 0.15 * (np.float64(image.max()) - image.min())
         noisy = [
-            np.float64(image) + sigma * reference.normal(image.shape, 3, s)
-            for s in range(SAMPLES)
+            np.float64(image) + sign * sigma * reference.normal(image.shape, 3, s)
+            for s, sign in [(0, 1), (0, -1), (1, 1), (1, -1), (2, 1)]
         ]
         expected = twin(model).gradient(np.stack(noisy), [target] * SAMPLES).mean(0)
         assert relative_error(one[None], expected[None]).max() < 1e-5
@@ -110,8 +115,8 @@ def test_another_seed_is_other_noise_and_more_samples_go_on(model):
     }
     assert relative_error(maps[4, 5], maps[3, 5])[0] > 0.05
     image = photos(1)[0]
-    sixth = np.float64(image) + 0.15 * np.ptp(image) * reference.normal(
-        image.shape, 3, 5
+    sixth = np.float64(image) - 0.15 * np.ptp(image) * reference.normal(
+        image.shape, 3, 2
     )
     expected = (5 * maps[3, 5] + twin(model).gradient(sixth[None], [0])) / 6
     assert relative_error(maps[3, 6], expected)[0] < 1e-5
@@ -126,8 +131,8 @@ def test_the_class_is_the_clean_images(model):
 
 
 def test_the_samples_that_fill_a_chunk_are_no_samples_of_their_own():
-    # Of 13 samples in chunks of 4 a 14th would be computed. Its gradient is NaN in
-    # this model, which a weight of 0 does not take away.
+    # Of 13 samples in pairs a 14th would be computed, and more in chunks of 4. Its
+    # gradient is NaN in this model, which a weight of 0 does not take away.
     image = np.ones((1, 2, 2, 1), "float32")
     image[0, 0, 0] = 0
     sums = [
@@ -144,7 +149,7 @@ def test_the_samples_that_fill_a_chunk_are_no_samples_of_their_own():
     for chunk_size in (1, 4, 5, 13):
         smooth = tss.SmoothGrad(
             model, num_samples=last, chunk_size=chunk_size, score="logit",
-            model_output="logit", noise_level=0.15,
+            model_output="logit", noise_level=0.15, antithetic=False,
         )  # fmt: skip
         out = smooth(image, targets=0)
         assert out["status"].numpy() == 0

@@ -28,13 +28,15 @@ class Attribution(NamedTuple):
         maps: (N, H, W, C) float32.
         grouped: whether the maps are grouped already.
         score: the score at the clean images.
-        extras: further outputs, each (N,) float32.
+        extras: further outputs, (N,) or like the maps, float32.
+        status: further flags of `ops.checks`, (N,) int32, or None.
     """
 
     maps: tf.Tensor
     grouped: bool
     score: Score
     extras: dict
+    status: tf.Tensor | None = None
 
 
 class Explainer(CompiledModel, abc.ABC):
@@ -154,7 +156,7 @@ class Explainer(CompiledModel, abc.ABC):
             "segments": _pixels(images) if segments is None else segments,
             "targets": result.score.targets,
             "status": status,
-            **{key: tf.where(usable, value, np.nan) for key, value in values.items()},
+            **{key: _where_usable(usable, value) for key, value in values.items()},
         }
 
     def _frozen(self, images):
@@ -280,4 +282,12 @@ def _status(finite, result):
         (checks.NON_FINITE_GRADIENT, usable & ~maps_finite),
     ):
         status += flag * tf.cast(raised, tf.int32)
+    if result.status is not None:
+        status += tf.where(status == 0, result.status, 0)
     return status, usable
+
+
+def _where_usable(usable, values):
+    """(N, …), NaN for images that could not be explained."""
+    shape = [-1, *[1] * (values.shape.rank - 1)]
+    return tf.where(tf.reshape(usable, shape), values, np.nan)

@@ -6,6 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_superpixel_saliency.explainers.path_integral import (
+    Path,
+    adaptive_integral,
+    fixed_integral,
+)
+from tf_superpixel_saliency.explainers.path_tolerance import accurate_integral
 from tf_superpixel_saliency.explainers.sampled import SampledExplainer
 from tf_superpixel_saliency.ops import checks, filters, quadrature
 
@@ -21,10 +27,11 @@ class IntegratedGradients(SampledExplainer):
     Args:
         model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
             `preprocess`.
-        num_steps: number of gradients, for every quadrature.
-        quadrature: "midpoint", "trapezoid" (both ends included), "gauss_legendre", or
-            "adaptive": 17 forward passes along the path, then midpoints of cells in
-            which the score changes by the same amount, for each image its own.
+        num_steps: number of gradients, for every quadrature: 50, or with `tolerance`
+            the most that are taken, 500.
+        quadrature: "adaptive" puts them where the map changes along the path, for each
+            image its own (`ops.adaptive_quadrature`); or "midpoint", "trapezoid" (both
+            ends included), "gauss_legendre", the same for all.
         baseline: x′: a number for all pixels, an image (H, W, C), or "blur", the
             image itself smoothed with `blur_sigma`.
         blur_sigma: Gaussian sigma in pixels for `baseline="blur"`.
@@ -32,27 +39,40 @@ class IntegratedGradients(SampledExplainer):
             way from black are darker, not noisy: unsmoothed they have 0.84 times the
             clean image's groups, median of 16 photos at 224×224 with `Quickshift()`,
             and fewer with any smoothing.
+        tolerance: the relative error of the grouped map at which an image has enough
+            gradients, for "adaptive". None takes `num_steps`.
 
-    Among the outputs is `completeness_error` (N,) float32:
-    |Σ map − (f(x) − f(x′))|. It can be small while the map is still wrong.
+    Among the outputs are `num_steps` (N,) float32, the gradients taken, and
+    `completeness_error` (N,), |Σ map − (f(x) − f(x′))|, which can be small while the
+    map is still wrong. For "adaptive" `relative_error` (N,) is the expected
+    ‖map − exact map‖ / ‖map‖ in groups: told by the first 17 gradients, with
+    `tolerance` by all of them.
     """
 
     def __init__(
         self,
         model,
         superpixels=None,
-        num_steps=50,
-        quadrature="midpoint",
+        num_steps=None,
+        quadrature="adaptive",
         baseline=0.0,
         blur_sigma=10.0,
         partition="static",
         dynamic_sigma=0.0,
         chunk_size=32,
+        tolerance=None,
         score="probability",
         model_output="auto",
         **kwargs,
     ):
-        least = 2 if quadrature == "trapezoid" else 1
+        least = 2 if quadrature in ("trapezoid", "adaptive") else 1
+        if num_steps is None:
+            num_steps = NUM_STEPS if tolerance is None else MOST_STEPS
+        if tolerance is not None and quadrature != "adaptive":
+            raise ValueError(
+                'tolerance needs quadrature="adaptive", which knows its error, but got '
+                f"{quadrature!r}."
+            )
         super().__init__(
             model,
             superpixels,
@@ -60,6 +80,7 @@ class IntegratedGradients(SampledExplainer):
             partition=partition,
             dynamic_sigma=dynamic_sigma,
             chunk_size=chunk_size,
+            tolerance=tolerance,
             score=score,
             model_output=model_output,
             **kwargs,
@@ -81,44 +102,41 @@ class IntegratedGradients(SampledExplainer):
         constant = tf.constant(self.baseline, tf.float32)
         return tf.broadcast_to(constant, tf.shape(images))
 
-    def _nodes(self, start, difference, targets):
-        """Nodes and weights, (num_steps, N) float32 each."""
-        batch = tf.shape(start)[0]
-        if self.quadrature != "adaptive":
-            return tuple(
-                tf.tile(tf.constant(values, tf.float32)[:, None], [1, batch])
-                for values in quadrature.fixed_rule(self.quadrature, self.num_steps)
-            )
-
-        def scan(alpha):
-            return self._scorer.evaluate(start + alpha * difference, targets).value
-
-        scores = tf.map_fn(
-            scan, tf.linspace(0.0, 1.0, quadrature.SCAN_POINTS), parallel_iterations=1
-        )
-        return quadrature.adaptive_rule(scores, self.num_steps)
-
     def attribute(self, images, targets, segments):
         score = self._scorer.evaluate(images, targets)
-        start = self._baseline(images)
-        difference = images - start
-        start_score = self._scorer.evaluate(start, score.targets)
-        nodes, weights = self._nodes(start, difference, score.targets)
-        # In the units of the gradients, which are those of what the model eats.
-        change = self._scorer.prepared(images) - self._scorer.prepared(start)
-
-        def points(numbers):
-            alphas = tf.gather(nodes, numbers)
-            return start + alphas[:, :, None, None, None] * difference
-
-        maps, *num_groups = self.add_up_gradients(
-            images, score.targets, segments, points, weights, change
+        start = self._scorer.evaluate(self._baseline(images), score.targets)
+        measured = self.quadrature == "adaptive"
+        out = self.each_image(
+            images,
+            score.targets,
+            segments,
+            self._explain_image,
+            numbers=("num_steps", *(["relative_error"] if measured else [])),
         )
         # Summed in float64: 150,000 terms of either sign.
-        total = tf.reduce_sum(tf.cast(maps, tf.float64), [1, 2, 3])
-        gain = tf.cast(score.value, tf.float64) - tf.cast(start_score.value, tf.float64)
-        extras = {"completeness_error": tf.cast(tf.abs(total - gain), tf.float32)}
-        return self.attribution(maps, score, extras, num_groups)
+        total = tf.reduce_sum(tf.cast(out["maps"], tf.float64), [1, 2, 3])
+        gain = tf.cast(score.value, tf.float64) - tf.cast(start.value, tf.float64)
+        out["completeness_error"] = tf.cast(tf.abs(total - gain), tf.float32)
+        return self.attribution(out, score)
+
+    def _explain_image(self, points):
+        start = self._baseline(points.image)
+        # In the units of the gradients, which are those of what the model eats.
+        change = self._scorer.prepared(points.image) - self._scorer.prepared(start)
+        path = Path(points, start, change, self.rows_at_once)
+        if self.quadrature != "adaptive":
+            integral = fixed_integral(path, self.quadrature, self.num_steps)
+        elif self.tolerance is None:
+            integral = adaptive_integral(path, self.num_steps)
+        else:
+            integral = accurate_integral(path, self.tolerance, self.num_steps)
+        out = {"maps": integral.maps, "num_steps": integral.num_steps}
+        if integral.error is not None:
+            size = tf.reduce_sum(tf.square(integral.maps))
+            out["relative_error"] = tf.sqrt(tf.math.divide_no_nan(integral.error, size))
+        if self.is_dynamic:
+            out["num_groups"] = integral.num_groups
+        return out
 
     def get_config(self):
         baseline = self.baseline
@@ -127,6 +145,7 @@ class IntegratedGradients(SampledExplainer):
         return {
             **super().get_config(),
             "num_steps": self.num_steps,
+            "tolerance": self.tolerance,
             "quadrature": self.quadrature,
             "baseline": baseline,
             "blur_sigma": self.blur_sigma,
@@ -134,6 +153,8 @@ class IntegratedGradients(SampledExplainer):
 
 
 _RULES = quadrature.RULES
+NUM_STEPS = 50
+MOST_STEPS = 500
 
 
 def _checked_baseline(baseline):

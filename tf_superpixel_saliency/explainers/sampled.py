@@ -7,8 +7,9 @@ import abc
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.base import PARTITIONS, Attribution, Explainer
-from tf_superpixel_saliency.ops import checks, filters, groups
-from tf_superpixel_saliency.ops.sampling import sum_over_samples
+from tf_superpixel_saliency.explainers.image_loop import map_images
+from tf_superpixel_saliency.explainers.image_points import ImagePoints
+from tf_superpixel_saliency.ops import checks
 
 
 class SampledExplainer(Explainer, abc.ABC):
@@ -23,8 +24,11 @@ class SampledExplainer(Explainer, abc.ABC):
         dynamic_sigma: Gaussian smoothing in pixels of what "dynamic" segments, after
             clipping to the super-pixels' `value_range`. Unsmoothed noise shatters
             Quickshift into tens of thousands of groups.
-        chunk_size: points that go through the network at once, over the batch (but
-            at least one of each image): memory is flat in `num_points`.
+        chunk_size: points that go through the network at once. Images are explained
+            one after another, so that memory is flat in `num_points` and in the batch,
+            and an image's map does not depend on the others.
+        tolerance: None, or the relative error of the grouped map at which to stop;
+            `num_points` then is the most that are taken.
 
     The call's outputs have, beside those of `Explainer`, for "dynamic": `num_groups`
     (N,) float32, the mean number of groups of the points' partitions. `segments` are
@@ -40,6 +44,7 @@ class SampledExplainer(Explainer, abc.ABC):
         partition,
         dynamic_sigma,
         chunk_size,
+        tolerance=None,
         **kwargs,
     ):
         super().__init__(model, superpixels, **kwargs)
@@ -51,6 +56,11 @@ class SampledExplainer(Explainer, abc.ABC):
             )
         self.dynamic_sigma = checks.checked_number("dynamic_sigma", dynamic_sigma, 0)
         self.chunk_size = checks.checked_count("chunk_size", chunk_size)
+        self.tolerance = (
+            None
+            if tolerance is None
+            else checks.checked_number("tolerance", tolerance, 0, True)
+        )
         self._num_points = num_points
 
     @property
@@ -58,120 +68,50 @@ class SampledExplainer(Explainer, abc.ABC):
         """Whether every point is segmented anew."""
         return self.partition == "dynamic"
 
-    def add_up(self, images, targets, segments, points, contribution, extras=0):
-        """Σ over the points of a contribution, in chunks.
+    @property
+    def rows_at_once(self) -> int:
+        """Points that may go through the network at once."""
+        return self.chunk_size
+
+    def each_image(self, images, targets, segments, function, maps=(), numbers=()):
+        """`function` of each image by itself.
 
         Args:
             images: (N, H, W, C) float32.
             targets: (N,) int32, resolved.
             segments: (N, H, W) int32 of the clean images, or None.
-            points: numbers (k,) int32 → (k, N, H, W, C) float32, the points.
-            contribution: (gradients (k·N, H, W, C), numbers (k,), segments of these
-                rows or None) → maps like the gradients and a tuple of `extras`
-                further values, each (k·N,).
-            extras: how many further values there are.
+            function: (`ImagePoints`) → {"maps": (H, W, C'), and all of the following}.
+            maps: names of further maps (H, W, C') that it returns.
+            numbers: names of numbers () that it returns, beside "num_groups" for
+                "dynamic".
 
         Returns:
-            The sums: (N, H, W, C'), then `extras` of (N,), then for "dynamic" the
-            number of groups (N,).
+            {name: (N, …)}.
         """
-        batch = tf.shape(images)[0]
-        row = tf.zeros_like(images[:, 0, 0, 0])
+        shape = self._scorer.prepared(images).shape[1:]
+        signature = dict.fromkeys(("maps", *maps), tf.TensorSpec(shape))
+        numbers = (*numbers, *(["num_groups"] if self.is_dynamic else []))
+        signature |= dict.fromkeys(numbers, tf.TensorSpec(()))
 
-        def add(numbers, weights):
-            numbers, rows, repeated = self._rows_at(numbers, images, targets, points)
-            count = tf.shape(numbers)[0]
-            gradients, _ = self._scorer.gradient(rows, repeated)
-            row_segments, further = self._row_segments(rows, segments, count)
-            maps, values = contribution(gradients, numbers, row_segments)
-            if self.is_dynamic:
-                maps = groups.group_mean(maps, row_segments)
-            shares = weights[:, None] * tf.ones([1, batch])
-            return tuple(
-                _weighted_sum(shares, value, batch)
-                for value in (maps, *values, *further)
-            )
+        def one(image, target, segments):
+            return function(ImagePoints(self, image, target, segments))
 
-        further = 1 if self.is_dynamic else 0
-        zeros = (tf.zeros_like(self._scorer.prepared(images)),) + (row,) * (
-            extras + further
-        )
-        return sum_over_samples(add, zeros, self._num_points, batch, self.chunk_size)
+        return map_images(one, images, targets, segments, signature)
 
-    def add_up_gradients(
-        self, images, targets, segments, points, weights=None, factor=None
-    ):
-        """Σ over the points of weight · factor ⊙ gradient, in chunks.
-
-        For "static", what the affine layers at the start of the model do to a gradient
-        is done once to the sum, and so is the factor.
+    def attribution(self, out, score) -> Attribution:
+        """The result, of maps that are grouped, with a flag where a tolerance failed.
 
         Args:
-            images, targets, segments, points: as in `add_up`.
-            weights: (num_points, N) float32, or None for ones.
-            factor: like the gradients of the images, or None for ones.
-
-        Returns:
-            As `add_up`, without extras.
+            out: of `each_image`, with `relative_error` where there is a tolerance.
+            score: at the clean images.
         """
-        if not self.is_dynamic:
-            total = self._sum_at_start(images, targets, points, weights)
-            return (total if factor is None else factor * total,)
-
-        def contribution(gradients, numbers, row_segments):
-            del row_segments
-            if weights is not None:
-                share = tf.reshape(tf.gather(weights, numbers), [-1, 1, 1, 1])
-                gradients = share * gradients
-            if factor is not None:
-                rows = tf.tile(factor, [tf.shape(numbers)[0], 1, 1, 1])
-                gradients = rows * gradients
-            return gradients, ()
-
-        return self.add_up(images, targets, segments, points, contribution)
-
-    def _sum_at_start(self, images, targets, points, weights):
-        """Σ weight · gradient, (N, H, W, C'): added up behind the affine layers."""
-        batch = tf.shape(images)[0]
-
-        def add(numbers, used):
-            numbers, rows, repeated = self._rows_at(numbers, images, targets, points)
-            gradients = self._scorer.start_gradient(rows, repeated)
-            shares = used[:, None] * tf.ones([1, batch])
-            if weights is not None:
-                shares = shares * tf.gather(weights, numbers)
-            return (_weighted_sum(shares, gradients, batch),)
-
-        zeros = (tf.zeros_like(self._scorer.start(images)),)
-        (total,) = sum_over_samples(
-            add, zeros, self._num_points, batch, self.chunk_size
-        )
-        return self._scorer.back_to_images(images, total)
-
-    def _rows_at(self, numbers, images, targets, points):
-        """Numbers (k,) → the same within range, their rows (k·N, …) and targets."""
-        # What fills the last chunk is its last point again: a point of its own could
-        # be NaN, which a weight of 0 does not take away.
-        numbers = tf.minimum(numbers, self._num_points - 1)
-        rows = _rows(points(numbers), images)
-        return numbers, rows, tf.tile(targets, [tf.shape(numbers)[0]])
-
-    def _row_segments(self, rows, segments, count):
-        if segments is None:
-            return None, ()
-        if not self.is_dynamic:
-            return tf.tile(segments, [count, 1, 1]), ()
-        low, high = self.superpixels.value_range
-        seen = tf.clip_by_value(rows, low, high)
-        seen = filters.gaussian_filter(seen, self.dynamic_sigma)
-        segments = self.superpixels(tf.stop_gradient(seen))
-        return segments, (tf.cast(groups.count_groups(segments), tf.float32),)
-
-    def attribution(self, maps, score, extras, num_groups=()) -> Attribution:
-        """The result, with the mean number of groups where it was counted."""
-        if self.is_dynamic:
-            extras["num_groups"] = num_groups[0] / self._num_points
-        return Attribution(maps, self.is_dynamic, score, extras)
+        status = None
+        if self.tolerance is not None:
+            error = out["relative_error"]
+            missed = (error > self.tolerance) | tf.math.is_nan(error)
+            status = checks.TOLERANCE_NOT_REACHED * tf.cast(missed, tf.int32)
+        maps = out.pop("maps")
+        return Attribution(maps, True, score, out, status)
 
     def call(self, images, targets=None, segments=None, inputs=None):
         if self.is_dynamic and (
@@ -190,21 +130,3 @@ class SampledExplainer(Explainer, abc.ABC):
             "dynamic_sigma": self.dynamic_sigma,
             "chunk_size": self.chunk_size,
         }
-
-
-def _rows(points, images):
-    """(k, N, H, W, C) → (k·N, H, W, C), static sizes kept."""
-    rows = tf.reshape(points, tf.concat([[-1], tf.shape(images)[1:]], axis=0))
-    return tf.ensure_shape(rows, [None, *images.shape[1:]])
-
-
-def _weighted_sum(weights, values, batch):
-    """Σ over the points: (k, N), (k·N, …) → (N, …).
-
-    A product and a sum, no matmul, which GPUs may round to 10 bits (TF32).
-    """
-    ones = [1] * (values.shape.rank - 1)
-    spread = tf.reshape(weights, [-1, *ones])
-    count = tf.shape(weights)[0]
-    shape = tf.concat([[count, batch], tf.shape(values)[1:]], axis=0)
-    return tf.reduce_sum(tf.reshape(spread * values, shape), axis=0)

@@ -40,6 +40,11 @@ def given_inputs(inputs: dict | None):
         _GIVEN.reset(token)
 
 
+def inputs_given() -> dict:
+    """The further inputs of the batch that is scored here."""
+    return _GIVEN.get() or {}
+
+
 class Scorer:
     """A model's score and its gradient.
 
@@ -131,9 +136,7 @@ class Scorer:
     def further_inputs(self, images: tf.Tensor) -> dict:
         """The batch's further inputs, repeated for k·N rows of images."""
         rows = tf.shape(images)[0]
-        return {
-            name: _repeated(value, rows) for name, value in (_GIVEN.get() or {}).items()
-        }
+        return {name: _repeated(value, rows) for name, value in inputs_given().items()}
 
     def _outputs(self, prepared):
         given = self.further_inputs(prepared)

@@ -179,8 +179,9 @@ class Explanation:
 
 
 def without_maps(out: dict) -> dict:
-    """The outputs but for `maps`, C times as large as the heatmaps."""
-    return {key: value for key, value in out.items() if key != "maps"}
+    """The outputs but for those that are C times as large as the heatmaps."""
+    large = ("maps", "standard_error")
+    return {key: value for key, value in out.items() if key not in large}
 
 
 def named(name: str, function, specs: dict) -> Signature:

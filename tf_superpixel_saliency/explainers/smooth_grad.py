@@ -5,8 +5,15 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from tf_superpixel_saliency.explainers.image_points import mean_of_pairs
 from tf_superpixel_saliency.explainers.sampled import SampledExplainer
-from tf_superpixel_saliency.ops import checks, noise
+from tf_superpixel_saliency.ops import checks, moments, noise
+from tf_superpixel_saliency.ops.sampling import even_chunks, over_chunks, same_shape
+
+NUM_SAMPLES = 50
+MOST_SAMPLES = 1000
+# A tolerance is looked at after as many pairs, whatever the chunks.
+_PAIRS_A_LOOK = 16
 
 
 @keras.saving.register_keras_serializable(package="tf_superpixel_saliency")
@@ -21,10 +28,16 @@ class SmoothGrad(SampledExplainer):
     image of a batch: a map depends on its image and the seed, not on the batch, the
     chunks or the device. To compare two networks, give each a seed of its own.
 
+    Samples come in pairs, whose means are what the standard error is made of. With
+    `antithetic` a pair is x + σ ε and x − σ ε (Hammersley and Morton, 1956): half of
+    the noise to draw, and what the score's curvature adds to the gradient at the one
+    it takes off at the other.
+
     Args:
         model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
             `preprocess`.
-        num_samples: number of noisy copies n.
+        num_samples: number of noisy copies n: 50, or with `tolerance` the most that
+            are taken, 1000.
         noise_level: σ as a fraction of each image's own max − min, at least 0.
         seed: 0 … 2³¹ − 1.
         partition, dynamic_sigma, chunk_size: as in `SampledExplainer`. With
@@ -32,6 +45,17 @@ class SmoothGrad(SampledExplainer):
             groups as the clean image has: 1.02 times, median of 16 photos at 224×224,
             against 25 times at 0 and 0.65 times at 2. Other noise or super-pixels
             want another one: compare `num_groups` with the clean image's groups.
+        antithetic: whether the samples of a pair have opposite noise, or noise of
+            their own, as in the paper.
+        tolerance: the relative error of the grouped map at which an image has enough
+            samples; it is looked at after every 32. None takes `num_samples`.
+
+    Among the outputs are `standard_error` (N, H, W, C'), of each value of `maps`: the
+    Monte-Carlo error of *this network's* map, how far it is from the one of infinitely
+    many samples. It says nothing about what another training would change, which is
+    larger. It has `num_samples`/2 − 1 degrees of freedom, and is NaN below three
+    samples. `relative_error` (N,) is the expected ‖map − that map‖ / ‖that map‖, and
+    `num_samples` (N,) how many were taken.
 
     The class explained is that of the clean image, and so is `scores`.
     """
@@ -40,16 +64,20 @@ class SmoothGrad(SampledExplainer):
         self,
         model,
         superpixels=None,
-        num_samples=50,
+        num_samples=None,
         noise_level=0.15,
         seed=0,
         partition="static",
         dynamic_sigma=1.3,
         chunk_size=32,
+        antithetic=True,
+        tolerance=None,
         score="probability",
         model_output="auto",
         **kwargs,
     ):
+        if num_samples is None:
+            num_samples = NUM_SAMPLES if tolerance is None else MOST_SAMPLES
         super().__init__(
             model,
             superpixels,
@@ -57,6 +85,7 @@ class SmoothGrad(SampledExplainer):
             partition=partition,
             dynamic_sigma=dynamic_sigma,
             chunk_size=chunk_size,
+            tolerance=tolerance,
             score=score,
             model_output=model_output,
             **kwargs,
@@ -64,28 +93,121 @@ class SmoothGrad(SampledExplainer):
         self.num_samples = int(num_samples)
         self.noise_level = checks.checked_number("noise_level", noise_level, 0)
         self.seed = checks.checked_seed(seed)
+        self.antithetic = bool(antithetic)
 
-    def noisy_points(self, images):
-        """Numbers (k,) of samples → (k, N, H, W, C) noisy copies of the images."""
-        axes = [1, 2, 3]
-        spread = tf.reduce_max(images, axes, keepdims=True) - tf.reduce_min(
-            images, axes, keepdims=True
-        )
+    def pair_points(self, image, pairs):
+        """Both samples of each pair: numbers (k,) of pairs → (2k, H, W, C).
+
+        The samples 2j of the pairs j come first, the samples 2j + 1 behind them.
+
+        Args:
+            image: (1, H, W, C).
+            pairs: (k,) int32. The last one of an odd number of samples is one sample,
+                twice.
+        """
+        spread = tf.reduce_max(image) - tf.reduce_min(image)
+        shape = tf.shape(image)[1:]
+        if self.antithetic:
+            first = noise.normal_samples(shape, self.seed, pairs)
+            second = -first
+        else:
+            first = noise.normal_samples(shape, self.seed, 2 * pairs)
+            second = noise.normal_samples(shape, self.seed, 2 * pairs + 1)
+        alone = (2 * pairs + 1 >= self.num_samples)[:, None, None, None]
+        second = tf.where(alone, first, second)
         sigma = self.noise_level * spread
-        shape = tf.shape(images)[1:]
+        rows = image + sigma * tf.concat([first, second], axis=0)
+        return tf.ensure_shape(rows, [None, *image.shape[1:]])
 
-        def points(numbers):
-            normal = noise.normal_samples(shape, self.seed, numbers)
-            return images + sigma * normal[:, None]
+    def pair_maps(self, points, rows):
+        """What each pair adds: its mean map, grouped, and further numbers.
 
-        return points
+        Args:
+            points: `ImagePoints`.
+            rows: (2k, H, W, C), of `pair_points`.
+
+        Returns:
+            (k, H, W, C') and {name: (k,)}.
+        """
+        if not self.is_dynamic:
+            return points.grouped(points.pair_gradients(rows)), {}
+        partitions, counts = points.partitions(rows)
+        maps = points.grouped(points.gradients(rows), partitions)
+        return mean_of_pairs(maps), {k: mean_of_pairs(v) for k, v in counts.items()}
+
+    # What `pair_maps` returns besides, but for the number of groups.
+    pair_numbers: tuple = ()
 
     def attribute(self, images, targets, segments):
         score = self._scorer.evaluate(images, targets)
-        total, *num_groups = self.add_up_gradients(
-            images, score.targets, segments, self.noisy_points(images)
+        out = self.each_image(
+            images,
+            score.targets,
+            segments,
+            self._explain_image,
+            maps=("standard_error",),
+            numbers=("relative_error", "num_samples", *self.pair_numbers),
         )
-        return self.attribution(total / self.num_samples, score, {}, num_groups)
+        return self.attribution(out, score)
+
+    def _explain_image(self, points):
+        names = (*self.pair_numbers, *(["num_groups"] if self.is_dynamic else []))
+        pairs = -(-self.num_samples // 2)
+
+        def add(state, numbers, used):
+            known, sums = state
+            rows = self.pair_points(points.image, numbers)
+            maps, values = self.pair_maps(points, rows)
+            alone = tf.cast(2 * numbers + 1 >= self.num_samples, tf.float32)
+            weights = used * (1.0 - 0.5 * alone)
+            sums = {k: sums[k] + tf.reduce_sum(weights * values[k]) for k in names}
+            return moments.add_maps(known, maps, weights), sums
+
+        state = (moments.no_moments(points.map_zeros()), dict.fromkeys(names, 0.0))
+        state = tf.nest.map_structure(tf.convert_to_tensor, state)
+        most = max(1, self.rows_at_once // 2)
+        if self.tolerance is None:
+            per_chunk = even_chunks(pairs, most, rows=2)[-1]
+            state = over_chunks(add, state, pairs, per_chunk)
+        else:
+            state = self._until_accurate(add, state, pairs, most)
+        known, sums = state
+        error = moments.standard_error(known)
+        return {
+            "maps": known.mean,
+            "standard_error": error,
+            "relative_error": moments.relative_error(known.mean, error),
+            "num_samples": 2.0 * known.weight,
+            **{name: value / known.weight for name, value in sums.items()},
+        }
+
+    def _until_accurate(self, add, state, pairs, most):
+        """Looks at the error after every so many pairs."""
+        sizes = (size for size in range(1, most + 1) if _PAIRS_A_LOOK % size == 0)
+        per_chunk = max(sizes)
+
+        def inaccurate(pair, state):
+            known, _ = state
+            error = moments.relative_error(known.mean, moments.standard_error(known))
+            # Not known before the first look; TensorFlow would take ~(error <= …) for
+            # error > …, which NaN is not either.
+            wanting = (error > self.tolerance) | tf.equal(pair, 0)
+            return (pair < pairs) & wanting
+
+        def look(pair, state):
+            def add_further(state, numbers, used):
+                numbers = pair + numbers
+                used *= tf.cast(numbers < pairs, tf.float32)
+                return add(state, tf.minimum(numbers, pairs - 1), used)
+
+            further = over_chunks(add_further, state, _PAIRS_A_LOOK, per_chunk)
+            further = tf.nest.map_structure(same_shape, further, state)
+            return pair + _PAIRS_A_LOOK, further
+
+        _, state = tf.while_loop(
+            inaccurate, look, (tf.constant(0), state), parallel_iterations=1
+        )
+        return state
 
     def get_config(self):
         return {
@@ -93,4 +215,6 @@ class SmoothGrad(SampledExplainer):
             "num_samples": self.num_samples,
             "noise_level": self.noise_level,
             "seed": self.seed,
+            "antithetic": self.antithetic,
+            "tolerance": self.tolerance,
         }

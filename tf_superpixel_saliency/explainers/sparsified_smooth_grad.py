@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.explainers.base import Attribution
+from tf_superpixel_saliency.explainers.image_points import mean_of_pairs
 from tf_superpixel_saliency.explainers.smooth_grad import SmoothGrad
-from tf_superpixel_saliency.ops import checks, groups
+from tf_superpixel_saliency.ops import checks
 from tf_superpixel_saliency.ops.sparsify import sparsify
 
 ORDERS = ("group_last", "sparsify_last")
@@ -31,7 +31,7 @@ class SparsifiedSmoothGrad(SmoothGrad):
     Args:
         model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
             `preprocess`.
-        num_samples, noise_level, seed: as in `SmoothGrad`.
+        num_samples, noise_level, seed, antithetic, tolerance: as in `SmoothGrad`.
         top_fraction: τ in (0, 1].
         relaxed: the relaxed form in place of the binary one.
         saturation_fraction: γ in (0, τ], used by the relaxed form.
@@ -46,7 +46,7 @@ class SparsifiedSmoothGrad(SmoothGrad):
         self,
         model,
         superpixels=None,
-        num_samples=50,
+        num_samples=None,
         noise_level=0.15,
         seed=0,
         top_fraction=0.1,
@@ -75,29 +75,29 @@ class SparsifiedSmoothGrad(SmoothGrad):
             )
         self.order = checks.checked_choice("order", order, ORDERS)
 
-    def attribute(self, images, targets, segments):
-        score = self._scorer.evaluate(images, targets)
+    pair_numbers = ("kept_fraction",)
+
+    def pair_maps(self, points, rows):
         saturation = self.saturation_fraction if self.relaxed else None
+        gradients = points.gradients(rows)
+        partitions, counts = points.partitions(rows)
         group_first = self.order == "sparsify_last"
-
-        def contribution(gradients, numbers, row_segments):
-            del numbers
-            if group_first and row_segments is not None:
-                gradients = groups.group_mean(gradients, row_segments)
-            kept, share = sparsify(gradients, self.top_fraction, saturation)
-            # NaN is among the highest or not as its bits say: it must stay seen.
-            finite = checks.all_finite(gradients)
-            return tf.where(finite[:, None, None, None], kept, np.nan), (share,)
-
-        total, share, *num_groups = self.add_up(
-            images, score.targets, segments, self.noisy_points(images), contribution, 1
-        )
-        extras = {"kept_fraction": share / self.num_samples}
-        maps = total / self.num_samples
-        result = self.attribution(maps, score, extras, num_groups)
-        # Sparsified group means are constant in their groups already: grouping them
-        # again would add nothing but rounding.
-        return Attribution(maps, result.grouped or group_first, score, result.extras)
+        if group_first:
+            gradients = points.grouped(gradients, partitions)
+        kept, share = sparsify(gradients, self.top_fraction, saturation)
+        # NaN is among the highest or not as its bits say: it must stay seen.
+        finite = checks.all_finite(gradients)
+        maps = tf.where(finite[:, None, None, None], kept, np.nan)
+        if self.is_dynamic:
+            # Sparsified group means are constant in their groups already: grouping
+            # them again would add nothing but rounding.
+            maps = maps if group_first else points.grouped(maps, partitions)
+            maps = mean_of_pairs(maps)
+        else:
+            maps = mean_of_pairs(maps)
+            maps = maps if group_first else points.grouped(maps)
+        values = {"kept_fraction": share, **counts}
+        return maps, {name: mean_of_pairs(value) for name, value in values.items()}
 
     def get_config(self):
         return {

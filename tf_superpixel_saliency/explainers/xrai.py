@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.base import Attribution
+from tf_superpixel_saliency.explainers.path_integral import Path, fixed_integral
 from tf_superpixel_saliency.explainers.sampled import SampledExplainer
 from tf_superpixel_saliency.ops import checks, groups
 from tf_superpixel_saliency.ops.regions import ALGORITHMS, rank_regions
@@ -106,35 +107,22 @@ class XRAI(SampledExplainer):
 
     def attribute(self, images, targets, segments):
         """IntegratedGradients from two baselines, its maximum over the channels."""
+        del segments  # they are ranked when the map is known
         score = self._scorer.evaluate(images, targets)
-        axes = [1, 2, 3]
-        lowest = tf.reduce_min(images, axes, keepdims=True)
-        highest = tf.reduce_max(images, axes, keepdims=True)
+        out = self.each_image(images, score.targets, None, self._explain_image)
+        maps = tf.reduce_max(out["maps"], -1, keepdims=True)
+        return Attribution(maps, True, score, {})
 
-        # In the units of the gradients, which are those of what the model eats.
-        own = self._scorer.prepared(images)
-        from_low, from_high = (
-            own - self._scorer.prepared(tf.zeros_like(images) + constant)
-            for constant in (lowest, highest)
-        )
-
-        def is_white(numbers):
-            return (numbers >= self.num_steps)[:, None, None, None, None]
-
-        def points(numbers):
-            step = tf.cast(numbers % self.num_steps, tf.float32)
-            share = ((step + 0.5) / self.num_steps)[:, None, None, None, None]
-            difference = images - tf.where(is_white(numbers), highest, lowest)
-            return images - (1 - share) * difference
-
-        def contribution(gradients, numbers, row_segments):
-            del row_segments
-            change = tf.where(is_white(numbers), from_high, from_low)
-            return tf.reshape(change, tf.shape(gradients)) * gradients, ()
-
-        (total,) = self.add_up(images, score.targets, None, points, contribution)
-        both = total / (2 * self.num_steps)
-        return Attribution(tf.reduce_max(both, -1, keepdims=True), True, score, {})
+    def _explain_image(self, points):
+        own = self._scorer.prepared(points.image)
+        maps = []
+        for extreme in (tf.reduce_min, tf.reduce_max):
+            start = tf.zeros_like(points.image) + extreme(points.image)
+            # In the units of the gradients, which are those of what the model eats.
+            change = own - self._scorer.prepared(start)
+            path = Path(points, start, change, self.rows_at_once)
+            maps.append(fixed_integral(path, "midpoint", self.num_steps).maps)
+        return {"maps": 0.5 * (maps[0] + maps[1])}
 
     def call(self, images, targets=None, segments=None, inputs=None):
         out = super().call(images, targets, segments, inputs)

@@ -17,6 +17,7 @@ CLASS_OUT_OF_RANGE = 2
 CONSTANT_OUTPUT = 4
 NON_FINITE_GRADIENT = 8
 UNDECODABLE_IMAGE = 16
+TOLERANCE_NOT_REACHED = 32
 
 STATUS_TEXTS = {
     NON_FINITE_INPUT: "the image holds NaN or infinite pixels",
@@ -26,6 +27,8 @@ STATUS_TEXTS = {
     NON_FINITE_GRADIENT: "the gradient holds NaN or infinite values, or the score of a "
     "changed image does",
     UNDECODABLE_IMAGE: "the image could not be decoded",
+    TOLERANCE_NOT_REACHED: "the map is not as accurate as `tolerance` asks; let the "
+    "method take more samples or steps",
 }
 
 

@@ -6,6 +6,32 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+# What a chunk costs besides its rows: as much as one row more.
+_ROWS_OF_A_CHUNK = 1
+
+
+def even_chunks(count: int, most: int, rows: int = 1) -> list[int]:
+    """How many of `count` things to take at a time, if at most 1, 2 … `most` may go.
+
+    The last chunk is filled up with things that count for nothing: seven chunks of 8
+    do the work of 56 where ten of 5 do that of 50. But each chunk costs something.
+
+    Args:
+        count: how many there are, at least 1.
+        most: the largest limit asked for; those above `count` are left out.
+        rows: rows that each thing takes.
+
+    Returns:
+        The cheapest size for each limit, the larger one of two that cost the same.
+    """
+    best, least, table = 1, None, []
+    for size in range(1, min(most, count) + 1):
+        cost = -(-count // size) * (size * rows + _ROWS_OF_A_CHUNK)
+        if least is None or cost <= least:
+            best, least = size, cost
+        table.append(best)
+    return table
+
 
 def sum_over_samples(
     add: Callable[[tf.Tensor, tf.Tensor], tuple],
@@ -29,8 +55,9 @@ def sum_over_samples(
         tuple like `zeros`.
     """
     wanted = tf.clip_by_value(chunk_size // tf.maximum(batch, 1), 1, num_samples)
-    chunks = -(-num_samples // wanted)
-    per_chunk = -(-num_samples // chunks)  # as even as they can be: less filling
+    table = even_chunks(num_samples, chunk_size)
+    per_chunk = tf.gather(tf.constant(table), wanted - 1)
+    chunks = -(-num_samples // per_chunk)
 
     def body(chunk, *sums):
         numbers = chunk * per_chunk + tf.range(per_chunk)
@@ -49,3 +76,39 @@ def sum_over_samples(
         maximum_iterations=chunks,
     )
     return tuple(sums)
+
+
+def over_chunks(
+    add: Callable, state: tuple, count: int | tf.Tensor, per_chunk: int
+) -> tuple:
+    """A state after `count` things of one image were added, `per_chunk` at a time.
+
+    Args:
+        add: (state, numbers (k,) int32, used (k,) float32) → state. Numbers are within
+            0 … count − 1: those that fill the last chunk are the last one again, and
+            not used. (A thing of its own could be NaN, which a weight of 0 does not
+            take away.)
+        state: nested tensors to start from.
+        count: how many there are, may be a tensor; none at all leaves the state.
+        per_chunk: k.
+    """
+
+    def body(chunk, state):
+        numbers = chunk * per_chunk + tf.range(per_chunk)
+        used = tf.cast(numbers < count, tf.float32)
+        added = add(state, tf.minimum(numbers, count - 1), used)
+        return chunk + 1, tf.nest.map_structure(same_shape, added, state)
+
+    chunks = -(-count // per_chunk)
+    _, state = tf.while_loop(
+        lambda chunk, _: chunk < chunks,
+        body,
+        (tf.constant(0), state),
+        parallel_iterations=1,
+    )
+    return state
+
+
+def same_shape(value: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """With the static shape of another, as loops want their state to have."""
+    return tf.ensure_shape(value, like.shape)

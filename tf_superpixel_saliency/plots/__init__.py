@@ -17,6 +17,7 @@ from tf_superpixel_saliency.plots.studies import (
     plot_tradeoff,
     study_figure,
 )
+from tf_superpixel_saliency.plots.uncertainty import plot_uncertainty
 
 __all__ = [
     "new_figure",
@@ -29,6 +30,7 @@ __all__ = [
     "plot_overlay",
     "plot_top_groups",
     "plot_tradeoff",
+    "plot_uncertainty",
     "study_figure",
     "top_groups",
 ]

@@ -1,0 +1,119 @@
+"""Gradients at points near one image, and their sums."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tf_superpixel_saliency.ops import filters, groups
+
+
+class ImagePoints:
+    """One image, and what a `SampledExplainer` makes of points near it.
+
+    Args:
+        explainer: the `SampledExplainer`.
+        image: (1, H, W, C) float32.
+        target: (1,) int32, resolved.
+        segments: (1, H, W) int32 of the clean image, or None.
+    """
+
+    def __init__(self, explainer, image, target, segments):
+        self.image = image
+        self.target = target
+        self.segments = segments
+        self._explainer = explainer
+        self._scorer = explainer._scorer
+
+    def map_zeros(self):
+        """A map of zeros, (H, W, C')."""
+        return tf.zeros_like(self._scorer.prepared(self.image))[0]
+
+    # -- each point's own map -----------------------------------------------------
+
+    def gradients(self, rows):
+        """Points (k, H, W, C) → gradients (k, H, W, C'), in what the model eats."""
+        return self._scorer.gradient(rows, self._targets(rows))[0]
+
+    def pair_gradients(self, rows):
+        """Means of the gradients at points i and k + i: (2k, …) → (k, H, W, C')."""
+        started = self._scorer.start_gradient(rows, self._targets(rows))
+        images = tf.tile(self.image, [tf.shape(rows)[0] // 2, 1, 1, 1])
+        return self._scorer.back_to_images(images, mean_of_pairs(started))
+
+    def partitions(self, rows):
+        """What groups the points' gradients, (k, H, W) int32, or None for pixels.
+
+        And how many groups a point has, {"num_groups": (k,) float32}, for "dynamic".
+        """
+        if self.segments is None:
+            return None, {}
+        if not self._explainer.is_dynamic:
+            return tf.tile(self.segments, [tf.shape(rows)[0], 1, 1]), {}
+        layer = self._explainer.superpixels
+        seen = tf.clip_by_value(rows, *layer.value_range)
+        seen = filters.gaussian_filter(seen, self._explainer.dynamic_sigma)
+        segments = layer(tf.stop_gradient(seen))
+        counts = tf.cast(groups.count_groups(segments), tf.float32)
+        return segments, {"num_groups": counts}
+
+    def grouped(self, maps, partitions=None):
+        """Maps (k, H, W, C') averaged in partitions, or in the clean image's groups."""
+        if partitions is None:
+            if self.segments is None:
+                return maps
+            partitions = tf.tile(self.segments, [tf.shape(maps)[0], 1, 1])
+        return groups.group_mean(maps, partitions)
+
+    def point_maps(self, rows, factor):
+        """factor ⊙ gradient of each point, in its groups, and how many groups."""
+        partitions, counts = self.partitions(rows)
+        return self.grouped(factor * self.gradients(rows), partitions), counts
+
+    # -- sums of them -------------------------------------------------------------
+
+    def zero_sum(self):
+        """What `add_to_sum` starts from: the sum, and that of the numbers of groups.
+
+        For "static", what the affine layers at the start of the model do to a gradient
+        is done once to the sum, and so are the factor and the grouping.
+        """
+        if self._explainer.is_dynamic:
+            return self.map_zeros(), tf.zeros([])
+        return tf.zeros_like(self._scorer.start(self.image))[0], tf.zeros([])
+
+    def add_to_sum(self, state, rows, weights, used, factor):
+        """With further points.
+
+        Args:
+            state: of `zero_sum`.
+            rows: (k, H, W, C), the points.
+            weights: (k,) float32, of their gradients.
+            used: (k,) float32, 1, or 0 where a point is there to fill the chunk.
+            factor: (1, H, W, C'), of all gradients.
+        """
+        total, number = state
+        if self._explainer.is_dynamic:
+            maps, counts = self.point_maps(rows, factor)
+            number += tf.reduce_sum(used * counts["num_groups"])
+        else:
+            maps = self._scorer.start_gradient(rows, self._targets(rows))
+        # A product and a sum, no matmul, which GPUs may round to 10 bits (TF32).
+        shares = tf.reshape(weights * used, [-1, *[1] * (maps.shape.rank - 1)])
+        return total + tf.reduce_sum(shares * maps, axis=0), number
+
+    def finished_sum(self, state, factor):
+        """Σ weight · factor ⊙ gradient in its groups, (H, W, C')."""
+        total, _ = state
+        if self._explainer.is_dynamic:
+            return total
+        maps = factor * self._scorer.back_to_images(self.image, total[None])
+        return self.grouped(maps)[0]
+
+    def _targets(self, rows):
+        return tf.tile(self.target, tf.shape(rows)[:1])
+
+
+def mean_of_pairs(values):
+    """Means of values i and k + i: (2k, …) → (k, …)."""
+    first, second = tf.split(values, 2, axis=0)
+    return 0.5 * (first + second)
