@@ -7,6 +7,7 @@ import abc
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.base import PARTITIONS, Attribution, Explainer
+from tf_superpixel_saliency.explainers.chunking import checked_chunk_size, rows_at_once
 from tf_superpixel_saliency.ops import checks, filters, groups
 from tf_superpixel_saliency.ops.sampling import sum_over_samples
 
@@ -24,7 +25,9 @@ class SampledExplainer(Explainer, abc.ABC):
             clipping to the super-pixels' `value_range`. Unsmoothed noise shatters
             Quickshift into tens of thousands of groups.
         chunk_size: points that go through the network at once, over the batch (but
-            at least one of each image): memory is flat in `num_points`.
+            at least one of each image): memory is flat in `num_points`. "auto" takes
+            what suits the sizes of the network's feature maps, within 1 GiB: see
+            `chunking.rows_at_once`.
 
     The call's outputs have, beside those of `Explainer`, for "dynamic": `num_groups`
     (N,) float32, the mean number of groups of the points' partitions. `segments` are
@@ -50,7 +53,7 @@ class SampledExplainer(Explainer, abc.ABC):
                 "superpixels=<a super-pixel layer>, but got None."
             )
         self.dynamic_sigma = checks.checked_number("dynamic_sigma", dynamic_sigma, 0)
-        self.chunk_size = checks.checked_count("chunk_size", chunk_size)
+        self.chunk_size = checked_chunk_size(chunk_size)
         self._num_points = num_points
 
     @property
@@ -96,7 +99,8 @@ class SampledExplainer(Explainer, abc.ABC):
         zeros = (tf.zeros_like(self._scorer.prepared(images)),) + (row,) * (
             extras + further
         )
-        return sum_over_samples(add, zeros, self._num_points, batch, self.chunk_size)
+        rows = self._rows_at_once(images)
+        return sum_over_samples(add, zeros, self._num_points, batch, rows)
 
     def add_up_gradients(
         self, images, targets, segments, points, weights=None, factor=None
@@ -143,10 +147,12 @@ class SampledExplainer(Explainer, abc.ABC):
             return (_weighted_sum(shares, gradients, batch),)
 
         zeros = (tf.zeros_like(self._scorer.start(images)),)
-        (total,) = sum_over_samples(
-            add, zeros, self._num_points, batch, self.chunk_size
-        )
+        rows = self._rows_at_once(images)
+        (total,) = sum_over_samples(add, zeros, self._num_points, batch, rows)
         return self._scorer.back_to_images(images, total)
+
+    def _rows_at_once(self, images):
+        return rows_at_once(self.chunk_size, self._scorer.activations(images))
 
     def _rows_at(self, numbers, images, targets, points):
         """Numbers (k,) → the same within range, their rows (k·N, …) and targets."""
