@@ -20,7 +20,8 @@ MEMORY_LIMIT = 2**30
 # above this size anew each time, which clears them page by page: its largest
 # M_MMAP_THRESHOLD. Below, it hands out what the last chunk left.
 _LARGEST_BLOCK = 2**25
-_MOST_ROWS = 256
+# Small networks gain nothing by more.
+_MOST_ROWS = {"CPU": 64, "GPU": 256}
 # Where the graph doesn't tell: a function that calls Python, or eager execution.
 _UNKNOWN = 32
 
@@ -59,8 +60,9 @@ def checked_chunk_size(value) -> int | str:
 def rows_at_once(chunk_size: int | str, activations: Activations | None) -> int:
     """Rows that may go through the network at once.
 
-    "auto" takes as many as keep the network's outputs below 1 GiB together and, on a
-    CPU, each of them below 32 MiB; at most 256, at least 1.
+    "auto" takes as many as keep what the network's operations return below 1 GiB
+    together and, on a CPU, each of it below 32 MiB; at most 64 there and 256 on a GPU,
+    at least 1.
 
     Args:
         chunk_size: a number, which is returned, or "auto".
@@ -70,8 +72,9 @@ def rows_at_once(chunk_size: int | str, activations: Activations | None) -> int:
         return chunk_size
     if activations is None:
         return _UNKNOWN
-    rows = min(_MOST_ROWS, MEMORY_LIMIT // activations.total)
-    if not tf.config.list_physical_devices("GPU"):
+    device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    rows = min(_MOST_ROWS[device], MEMORY_LIMIT // activations.total)
+    if device == "CPU":
         rows = min(rows, _LARGEST_BLOCK // activations.largest)
     return max(rows, 1)
 

@@ -47,7 +47,7 @@ class IntegratedGradients(SampledExplainer):
         blur_sigma=10.0,
         partition="static",
         dynamic_sigma=0.0,
-        chunk_size=32,
+        chunk_size="auto",
         score="probability",
         model_output="auto",
         **kwargs,

@@ -45,7 +45,7 @@ class SmoothGrad(SampledExplainer):
         seed=0,
         partition="static",
         dynamic_sigma=1.3,
-        chunk_size=32,
+        chunk_size="auto",
         score="probability",
         model_output="auto",
         **kwargs,

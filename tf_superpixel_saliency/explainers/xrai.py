@@ -77,7 +77,7 @@ class XRAI(SampledExplainer):
         algorithm="full",
         min_pixels=1,
         dilation=None,
-        chunk_size=32,
+        chunk_size="auto",
         score="probability",
         model_output="auto",
         **kwargs,
