@@ -40,15 +40,14 @@ def images_of(side, count):
     return load_images(None, count, side)
 
 
-def floor(model, side, repeats):
-    """Seconds of a bare gradient an image, at the best batch size."""
+def bare_runs(model, sides):
+    """(side, batch size) → the gradient of that many images alone."""
     gradient = bare_gradient(model)
-    runs = {
-        size: functools.partial(gradient, tf.constant(images_of(side, size)))
+    return {
+        (side, size): functools.partial(gradient, tf.constant(images_of(side, size)))
+        for side in sides
         for size in BARE_BATCHES
     }
-    medians = seconds(runs, repeats)
-    return min(medians[size] / size for size in BARE_BATCHES)
 
 
 def explained(model, superpixels, samples=SAMPLED, side=SIDE, batch=1):
@@ -80,23 +79,23 @@ def _squares(groups):
 
 def measured(quick, repeats):
     model = tss.demo.load_model(input_shape=(None, None, 3))
-    prices = {}
     for curve, settings in points(quick).items():
         runs = {
             value: explained(model, layer, samples, side, batch)
             for value, (side, batch, samples, layer) in settings.items()
         }
+        # In turn with the explanations: what else the machine does hits both.
+        runs |= bare_runs(model, {side for side, *_ in settings.values()})
         medians = seconds(runs, repeats)
         for value, (side, batch, samples, _) in settings.items():
-            if side not in prices:
-                prices[side] = floor(model, side, repeats)
+            price = min(medians[side, size] / size for size in BARE_BATCHES)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             yield {
                 "curve": curve,
                 "value": value,
                 "ms": round(1e3 * medians[value] / batch, 1),
-                "floor_ms": round(1e3 * prices[side] * samples, 1),
-                "ratio": round(medians[value] / batch / samples / prices[side], 3),
+                "floor_ms": round(1e3 * price * samples, 1),
+                "ratio": round(medians[value] / batch / samples / price, 3),
                 "peak_memory_mb": round(peak),
             }
 
@@ -123,12 +122,15 @@ def draw(lines, path):
         )
         ax.set(xscale="log", xlabel=label, ylabel="ms an image")
         ax.set_xticks(values, [f"{value:,}" for value in values])
-        ax.minorticks_off()
-        if curve in ("image size", "samples"):
+        ax.xaxis.set_minor_locator(plt.NullLocator())
+        if ax in (axes[0, 0], axes[1, 0]):
             ax.set_yscale("log")
+            ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+            ax.yaxis.set_minor_formatter(lambda value, _: "")
         else:
             ax.set_ylim(0, 1.25 * max(max(floors), *(line["ms"] for line in found)))
-    axes[0, 0].legend(frameon=False)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False)
     figure.savefig(path, dpi=110)
 
 

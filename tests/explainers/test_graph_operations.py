@@ -2,11 +2,12 @@
 
 import functools
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 import tf_superpixel_saliency as tss
-from tests.explainers.networks import classifier
+from tests.explainers.networks import as_arrays, classifier, photos, relative_error
 from tests.explainers.operations import (
     GPU_KERNELS,
     gpu_kernels,
@@ -132,3 +133,17 @@ def test_what_leaves_the_graph_is_seen(model, superpixels, found):
     layer = None if superpixels is None else superpixels()
     explainer = tss.SmoothGrad(model, layer, 2, score="logit", model_output="logit")
     assert found in host_calls(operations_of(traced(explainer)))
+
+
+def test_quickshift_in_a_loop_over_noise_gives_the_same_maps_under_xla():
+    def explained(jit_compile):
+        explainer = tss.SmoothGrad(
+            classifier(), tss.Quickshift(), num_samples=2, partition="dynamic"
+        )
+        explainer.compile(jit_compile=jit_compile)
+        return as_arrays(explainer(photos(1)))
+
+    out, expected = explained(True), explained(False)
+    assert relative_error(out["maps"], expected["maps"])[0] < 1e-5
+    for key in ("segments", "targets", "status", "num_groups"):
+        np.testing.assert_array_equal(out[key], expected[key])
