@@ -1,6 +1,7 @@
 """How often an explainer is traced, where XLA compiles it, threads that share it."""
 
 import concurrent.futures
+import functools
 
 import numpy as np
 import pytest
@@ -35,6 +36,65 @@ def test_one_trace_for_all_batch_sizes_and_targets():
     assert len(traces) == once + 1  # another graph: no super-pixel layer in it
     explainer(photos(3), segments=np.zeros(photos(3).shape[:3], int))
     assert len(traces) == once + 1
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        tss.SimpleGradient,
+        functools.partial(tss.SmoothGrad, num_samples=5),
+        functools.partial(tss.IntegratedGradients, num_steps=5),
+    ],
+    ids=["simple", "smooth", "integrated"],
+)
+def test_call_is_traced_once(method, monkeypatch):
+    """Counted inside `call`; batches, targets and sources differ."""
+    explainer = method(classifier(), tss.SquareGrid(size=4))
+    traces = []
+    original = explainer.call
+    monkeypatch.setattr(
+        explainer, "call", lambda *a, **k: traces.append(1) or original(*a, **k)
+    )
+    everything = photos(5)
+    explainer(everything[:2])
+    explainer(everything, targets=[0, 1, 2, -1, 4])
+    explainer(everything[:1].astype("uint8"), targets=3)
+    explainer(everything[:4].tolist(), targets=None)
+    explainer({"images": everything, "targets": np.arange(5)})
+    list(explainer.explain_batches(everything, batch_size=2))
+    data = tf.data.Dataset.from_tensor_slices(
+        {"images": everything, "targets": [0] * 5}
+    )
+    list(explainer.explain_batches(data.batch(3)))
+    list(explainer.explain_batches(data.map(lambda row: row["images"]).batch(4)))
+    assert len(traces) == 1
+    # Keras' own function for `predict`, once more whatever the batch.
+    for batch_size in (1, 2, 5):
+        explainer.predict(everything, batch_size=batch_size, verbose=0)
+        explainer.predict(everything, batch_size, 0, targets=[0, 1, 2, 3, 4])
+    explainer.predict(data.batch(2), verbose=0)
+    assert len(traces) <= 3
+
+
+def test_under_xla_batches_have_one_shape(monkeypatch):
+    explainer = build()
+    explainer.compile(jit_compile=True)
+    shapes = []
+    direct = explainer._direct.function
+
+    def recorded(self, tensors):
+        shapes.append({key: tuple(value.shape) for key, value in tensors.items()})
+        return direct(self, tensors)
+
+    monkeypatch.setattr(explainer._direct, "function", recorded)
+    data = tf.data.Dataset.from_tensor_slices(photos(5)).batch(2)
+    expected = as_arrays(build()(photos(5)))
+    for source in (photos(5), data):
+        parts = list(explainer.explain_batches(source, batch_size=2))
+        assert [len(part["status"]) for part in parts] == [2, 2, 1]
+        maps = np.concatenate([part["maps"] for part in parts])
+        assert relative_error(maps, expected["maps"]).max() < 1e-5
+    assert len(shapes) == 6 and all(shape == shapes[0] for shape in shapes)
 
 
 def test_eight_threads_on_one_explainer_that_was_never_called():

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tf_superpixel_saliency.explainers import saving
 from tf_superpixel_saliency.explainers.compiled import CompiledModel
 from tf_superpixel_saliency.explainers.frozen.freezing import Freezing
+from tf_superpixel_saliency.explainers.mixed_precision import MixedPrecision
 from tf_superpixel_saliency.explainers.scoring import Scorer, given_inputs
 from tf_superpixel_saliency.explainers.sources import unpack
 from tf_superpixel_saliency.ops import checks, groups, reductions
@@ -63,6 +64,11 @@ class Explainer(CompiledModel, abc.ABC):
             batch norms inside the convolutions before them, read anew from the live
             weights at every call, and the transpose of its first affine layers once
             for all samples. `freezing` says what was done, or why not.
+        model_dtype: "mixed_float16" or "mixed_bfloat16" to run the layers of a float32
+            Keras model in half precision, as Keras' dtype policies do, with the
+            weights that it has; its last layer, super-pixels, noise and sums stay
+            float32. Worth it on GPUs and TPUs; docs/speed.md has the error. None runs
+            the model as it is.
         **kwargs: `name`, for `keras.Model`.
 
     Call arguments:
@@ -96,6 +102,7 @@ class Explainer(CompiledModel, abc.ABC):
         model_output="auto",
         preprocess=None,
         fold_batch_norms=True,
+        model_dtype=None,
         **kwargs,
     ):
         kwargs.setdefault("dtype", "float32")
@@ -106,13 +113,15 @@ class Explainer(CompiledModel, abc.ABC):
                 f"None, but got {superpixels!r}. Labels of your own are passed at the "
                 "call: explainer(images, segments=labels)."
             )
-        self._scorer = Scorer(model, score, model_output, preprocess, fold_batch_norms)
+        runs = model if model_dtype is None else MixedPrecision(model, model_dtype)
+        self._scorer = Scorer(runs, score, model_output, preprocess, fold_batch_norms)
         self.model = model
         self.superpixels = superpixels
         self.score = score
         self.model_output = model_output
         self.preprocess = preprocess
         self.fold_batch_norms = bool(fold_batch_norms)
+        self.model_dtype = model_dtype
         self.built = True
 
     @property
@@ -185,6 +194,7 @@ class Explainer(CompiledModel, abc.ABC):
             "model_output": self.model_output,
             "preprocess": saving.serialized(self.preprocess),
             "fold_batch_norms": self.fold_batch_norms,
+            "model_dtype": self.model_dtype,
         }
 
     @classmethod

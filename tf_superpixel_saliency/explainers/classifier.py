@@ -72,7 +72,7 @@ def input_shape(model, given=()) -> tuple:
 def uses_float16(model) -> bool:
     """Whether any layer of a Keras model computes in float16."""
     if not isinstance(model, keras.layers.Layer):
-        return False
+        return getattr(model, "compute_dtype", None) == "float16"
     layers = model._flatten_layers()
     return any(layer.compute_dtype == "float16" for layer in layers)
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.explainers import classifier, model_inputs, sources
+from tf_superpixel_saliency.explainers import ahead, classifier, model_inputs, sources
 from tf_superpixel_saliency.ops import checks
 
 
@@ -36,11 +36,14 @@ class CompiledModel(keras.Model):
             return super().__call__(images, **given, **kwargs)
         return self._explain(self._checked(*everything))
 
-    def _explain(self, tensors) -> dict:
+    def _explain(self, tensors, count=None) -> dict:
+        """All outputs, of the first `count` images where those are not all of them."""
         if self.run_eagerly:
             out = super().__call__(**tensors)
         else:
             out = self._direct.function(self, tensors)(tensors)
+        if count is not None:
+            out = {key: value[:count] for key, value in out.items()}
         warn_about_status(out["status"].numpy(), stacklevel=4)
         return out
 
@@ -100,6 +103,8 @@ class CompiledModel(keras.Model):
         """
         if not sources.is_array(x):
             x = sources.check_source(x)
+            if isinstance(x, tf.data.Dataset):
+                x = ahead.segmented_dataset(self, x) or x
             out = super().predict(x, verbose=verbose, steps=steps, callbacks=callbacks)
             warn_about_status(out["status"])
             return out
@@ -109,10 +114,9 @@ class CompiledModel(keras.Model):
         batch_size = batch_size or 32
         padding = -count % min(batch_size, count) if self.jit_compile else 0
         if padding:  # XLA compiles once a shape: fill the last batch
-            rows = np.arange(count + padding) % count
-            arrays = tf.nest.map_structure(lambda value: value[rows], arrays)
+            arrays = _filled(arrays, count + padding)
         out = super().predict(
-            arrays,
+            ahead.segmented_dataset(self, arrays, batch_size) or arrays,
             batch_size=batch_size,
             verbose=verbose,
             steps=steps,
@@ -124,6 +128,10 @@ class CompiledModel(keras.Model):
 
     def explain_batches(self, data, batch_size=32):
         """Explain batch by batch, for data of any size: memory stays flat.
+
+        Under XLA a batch that is smaller than one before is filled up, so that
+        nothing is compiled anew. Super-pixels that run on the host segment the next
+        batch meanwhile.
 
         Args:
             data: as `x` of `predict`, or any iterable of batches.
@@ -137,8 +145,14 @@ class CompiledModel(keras.Model):
                 has its `status` where it comes from a dataset.
         """
         prepare = self._checked if sources.is_array(data) else sources.as_tensors
-        for batch in sources.batches(data, batch_size):
-            out = self._explain(prepare(**batch))
+        batches = (prepare(**batch) for batch in sources.batches(data, batch_size))
+        most = 0
+        for tensors in ahead.segmented_batches(self, batches):
+            count = len(tensors["images"])
+            most = max(most, count)
+            if self.jit_compile and 0 < count < most:
+                tensors = _filled(tensors, most)
+            out = self._explain(tensors, count)
             yield {key: value.numpy() for key, value in out.items()}
 
     def compile(self, *args, jit_compile="auto", **kwargs):
@@ -206,6 +220,17 @@ class _DirectCalls:
 
 def _call(call, tensors):
     return call(**tensors)
+
+
+def _filled(tensors, rows):
+    """A batch repeated from its start to a number of rows, numpy or tensors."""
+    count = len(tensors["images"])
+    order = np.arange(rows) % count
+
+    def fill(value):
+        return tf.gather(value, order) if tf.is_tensor(value) else value[order]
+
+    return tf.nest.map_structure(fill, tensors)
 
 
 def _free_batch(value):

@@ -118,6 +118,12 @@ class FeatureMapExplainer(Explainer, abc.ABC):
     """
 
     def __init__(self, model, superpixels=None, layer=None, **kwargs):
+        if kwargs.get("model_dtype") is not None:
+            raise ValueError(
+                f"{type(self).__name__} runs the layers of the model itself, as they "
+                "are: model_dtype must be None. Build the model under a mixed policy, "
+                "as in Keras."
+            )
         super().__init__(model, superpixels, **kwargs)
         # Out of Keras' sight: the two functions may be models, with weights that are
         # in the model already.

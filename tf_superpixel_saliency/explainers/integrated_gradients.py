@@ -59,7 +59,7 @@ class IntegratedGradients(SampledExplainer):
         blur_sigma=10.0,
         partition="static",
         dynamic_sigma=0.0,
-        chunk_size=32,
+        chunk_size="auto",
         tolerance=None,
         score="probability",
         model_output="auto",
@@ -123,7 +123,7 @@ class IntegratedGradients(SampledExplainer):
         start = self._baseline(points.image)
         # In the units of the gradients, which are those of what the model eats.
         change = self._scorer.prepared(points.image) - self._scorer.prepared(start)
-        path = Path(points, start, change, self.rows_at_once)
+        path = Path(points, start, change, self.rows_at_once(points.image))
         if self.quadrature != "adaptive":
             integral = fixed_integral(path, self.quadrature, self.num_steps)
         elif self.tolerance is None:

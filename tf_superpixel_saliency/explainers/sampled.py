@@ -7,6 +7,7 @@ import abc
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.base import PARTITIONS, Attribution, Explainer
+from tf_superpixel_saliency.explainers.chunking import checked_chunk_size, rows_at_once
 from tf_superpixel_saliency.explainers.image_loop import map_images
 from tf_superpixel_saliency.explainers.image_points import ImagePoints
 from tf_superpixel_saliency.ops import checks
@@ -24,7 +25,9 @@ class SampledExplainer(Explainer, abc.ABC):
         dynamic_sigma: Gaussian smoothing in pixels of what "dynamic" segments, after
             clipping to the super-pixels' `value_range`. Unsmoothed noise shatters
             Quickshift into tens of thousands of groups.
-        chunk_size: points that go through the network at once. Images are explained
+        chunk_size: points that go through the network at once; "auto" takes what suits
+            the sizes of the network's feature maps, within 1 GiB: see
+            `chunking.rows_at_once`. Images are explained
             one after another, so that memory is flat in `num_points` and in the batch,
             and an image's map does not depend on the others.
         tolerance: None, or the relative error of the grouped map at which to stop;
@@ -55,7 +58,7 @@ class SampledExplainer(Explainer, abc.ABC):
                 "superpixels=<a super-pixel layer>, but got None."
             )
         self.dynamic_sigma = checks.checked_number("dynamic_sigma", dynamic_sigma, 0)
-        self.chunk_size = checks.checked_count("chunk_size", chunk_size)
+        self.chunk_size = checked_chunk_size(chunk_size)
         self.tolerance = (
             None
             if tolerance is None
@@ -68,10 +71,9 @@ class SampledExplainer(Explainer, abc.ABC):
         """Whether every point is segmented anew."""
         return self.partition == "dynamic"
 
-    @property
-    def rows_at_once(self) -> int:
-        """Points that may go through the network at once."""
-        return self.chunk_size
+    def rows_at_once(self, image) -> int:
+        """Points that may go through the network at once, at the size of an image."""
+        return rows_at_once(self.chunk_size, self._scorer.activations(image))
 
     def each_image(self, images, targets, segments, function, maps=(), numbers=()):
         """`function` of each image by itself.

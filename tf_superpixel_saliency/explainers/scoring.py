@@ -8,6 +8,7 @@ import contextvars
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import classifier, model_inputs
+from tf_superpixel_saliency.explainers.chunking import Activations, Meter
 from tf_superpixel_saliency.explainers.frozen.freezing import Freezer
 from tf_superpixel_saliency.ops import gradients, scores
 from tf_superpixel_saliency.ops.scores import Score
@@ -84,6 +85,7 @@ class Scorer:
         self._function = classifier.as_function(model)
         self._model = model
         self.freezer = Freezer(model, fold_batch_norms)
+        self._activations = {}
 
     @contextlib.contextmanager
     def frozen(self, images: tf.Tensor):
@@ -138,7 +140,23 @@ class Scorer:
         rows = tf.shape(images)[0]
         return {name: _repeated(value, rows) for name, value in inputs_given().items()}
 
+    def activations(self, images: tf.Tensor) -> Activations | None:
+        """What an image takes in the model, once it was scored at that size.
+
+        Args:
+            images: (N, H, W, C) pictures of the size.
+        """
+        return self._activations.get(tuple(images.shape[1:3]))
+
     def _outputs(self, prepared):
+        with Meter(prepared.shape[0]) as meter:
+            outputs = self._model_outputs(prepared)
+        size = tuple(prepared.shape[1:3])
+        if meter.activations is not None:
+            self._activations.setdefault(size, meter.activations)
+        return outputs
+
+    def _model_outputs(self, prepared):
         given = self.further_inputs(prepared)
         active = self._active()
         if active is None:

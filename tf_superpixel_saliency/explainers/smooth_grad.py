@@ -69,7 +69,7 @@ class SmoothGrad(SampledExplainer):
         seed=0,
         partition="static",
         dynamic_sigma=1.3,
-        chunk_size=32,
+        chunk_size="auto",
         antithetic=True,
         tolerance=None,
         score="probability",
@@ -165,7 +165,7 @@ class SmoothGrad(SampledExplainer):
 
         state = (moments.no_moments(points.map_zeros()), dict.fromkeys(names, 0.0))
         state = tf.nest.map_structure(tf.convert_to_tensor, state)
-        most = max(1, self.rows_at_once // 2)
+        most = max(1, self.rows_at_once(points.image) // 2)
         if self.tolerance is None:
             per_chunk = even_chunks(pairs, most, rows=2)[-1]
             state = over_chunks(add, state, pairs, per_chunk)

@@ -78,7 +78,7 @@ class XRAI(SampledExplainer):
         algorithm="full",
         min_pixels=1,
         dilation=None,
-        chunk_size=32,
+        chunk_size="auto",
         score="probability",
         model_output="auto",
         **kwargs,
@@ -120,7 +120,7 @@ class XRAI(SampledExplainer):
             start = tf.zeros_like(points.image) + extreme(points.image)
             # In the units of the gradients, which are those of what the model eats.
             change = own - self._scorer.prepared(start)
-            path = Path(points, start, change, self.rows_at_once)
+            path = Path(points, start, change, self.rows_at_once(points.image))
             maps.append(fixed_integral(path, "midpoint", self.num_steps).maps)
         return {"maps": 0.5 * (maps[0] + maps[1])}
 

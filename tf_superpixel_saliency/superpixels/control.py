@@ -58,20 +58,22 @@ class ControlLayer(SuperpixelLayer):
         """How many groups each image is to get, (N,) int32."""
         if self.like is not None:
             return groups.count_groups(self.like(images))
-        shape = tf.shape(images, out_type=tf.int64)
-        pixels = shape[1] * shape[2]
-        count = tf.constant(self.n_segments, tf.int64)
+        static = images.shape[1:3]
         message = (
             f"{type(self).__name__}: n_segments={self.n_segments} is more than the "
             "image has pixels. Try a smaller n_segments or larger images."
         )
-        static = images.shape[1:3]
-        if static.is_fully_defined() and self.n_segments > static.num_elements():
-            raise ValueError(f"{message} The images are {static[0]}×{static[1]}.")
-        # XLA drops the assertion: the minimum then makes each pixel a group.
-        asserted = tf.debugging.assert_less_equal(count, pixels, message)
-        with tf.control_dependencies([] if asserted is None else [asserted]):
-            count = tf.minimum(count, pixels)
+        count = tf.constant(self.n_segments, tf.int64)
+        if static.is_fully_defined():
+            if self.n_segments > static.num_elements():
+                raise ValueError(f"{message} The images are {static[0]}×{static[1]}.")
+        else:
+            shape = tf.shape(images, out_type=tf.int64)
+            pixels = shape[1] * shape[2]
+            # XLA drops the assertion: the minimum then makes each pixel a group.
+            asserted = tf.debugging.assert_less_equal(count, pixels, message)
+            with tf.control_dependencies([] if asserted is None else [asserted]):
+                count = tf.minimum(count, pixels)
         return tf.fill(tf.shape(images)[:1], tf.cast(count, tf.int32))
 
     def get_config(self):

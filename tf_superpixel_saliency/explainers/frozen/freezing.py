@@ -11,6 +11,7 @@ from tf_superpixel_saliency.explainers.classifier import Inference
 from tf_superpixel_saliency.explainers.frozen.model import FrozenModel
 from tf_superpixel_saliency.explainers.frozen.probe import check_on_probe
 from tf_superpixel_saliency.explainers.frozen.steps import CannotFreeze
+from tf_superpixel_saliency.explainers.mixed_precision import MixedPrecision
 
 
 class Freezing(NamedTuple):
@@ -62,6 +63,8 @@ class Freezer:
         return self._frozen
 
     def _freeze(self, size):
+        if isinstance(self._model, MixedPrecision):
+            raise CannotFreeze(f"it is run in {self._model.compute_dtype}")
         if not isinstance(self._model, keras.Model):
             raise CannotFreeze("only Keras models show their layers")
         try:
