@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
 import re
+import warnings
+import zlib
 from collections.abc import Callable, Iterator
+from zipfile import BadZipFile
 
 import numpy as np
+
+PARTS = "parts"
+_PARTIAL = ".partial-"
+_IS_PARTIAL = re.compile(r"\.partial-\d+-\d+(\..*)?")
+_NUMBERS = itertools.count()
 
 
 @contextlib.contextmanager
@@ -24,10 +33,13 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         path: the file to be there in the end.
 
     Yields:
-        A path beside it of the same suffix.
+        A path beside it of the same suffix, which no other process writes to.
     """
     path = pathlib.Path(path)
-    partial = path.with_name(f".partial-{path.name}")
+    # Short, whatever the name: a file system takes 255 bytes.
+    partial = path.with_name(
+        f"{_PARTIAL}{os.getpid()}-{next(_NUMBERS)}{path.suffix[:16]}"
+    )
     try:
         yield partial
         with open(partial, "rb+") as file:
@@ -44,17 +56,67 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
             os.close(folder)
 
 
+@contextlib.contextmanager
+def only_writer(folder: str | os.PathLike) -> Iterator[None]:
+    """Write to a folder alone, after what killed processes left half-written is gone.
+
+    The lock is the operating system's: it ends with the process, however that ends.
+    Where there is none (Windows, some network folders), two writers are not noticed;
+    each of their files is whole all the same.
+
+    Args:
+        folder: is there; parts are in its folder `parts`.
+
+    Raises:
+        BlockingIOError: another process writes to it.
+        OSError: it can't be written to.
+    """
+    folder = pathlib.Path(folder)
+    with _locked(folder):
+        for left in itertools.chain(
+            folder.glob(f"{_PARTIAL}*"), (folder / PARTS).rglob(f"{_PARTIAL}*")
+        ):
+            if _IS_PARTIAL.fullmatch(left.name) and left.is_file():
+                left.unlink(missing_ok=True)
+        yield
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:  # a network folder without locks
+            pass
+        yield
+    finally:
+        os.close(opened)
+
+
 class PartStore:
     """A folder of finished parts: what is there is read, what isn't is made.
 
     A part is written under another name and moved, so that a process that is killed
     leaves whole parts alone. What the parts depend on is kept in `settings.json`:
-    parts of other settings are never mixed with these.
+    parts of other settings are never mixed with these. A part that can't be read, as
+    after a fault of the disk, is made anew with a warning.
 
     Args:
         folder: where the parts go; made where it isn't there.
         settings: what every part depends on, as JSON can hold it. None shares the
             folder with whatever wrote to it.
+
+    Attributes:
+        counts: {"made": …, "found": …}, how many parts were asked for, those of
+            stores below this one included.
 
     Raises:
         ValueError: the folder holds parts that were made with other settings.
@@ -64,6 +126,7 @@ class PartStore:
     def __init__(self, folder, settings: dict | None = None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.counts = {"made": 0, "found": 0}
         if settings is not None:
             self._check_settings(json.loads(json.dumps(settings)))
 
@@ -73,7 +136,14 @@ class PartStore:
             with whole_file(path) as partial:
                 partial.write_text(json.dumps(settings, indent=1, sort_keys=True))
             return
-        found = json.loads(path.read_text())
+        try:
+            found = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
+            raise ValueError(
+                f"{path} doesn't hold settings any more, so that it can't be told what "
+                f"made the parts beside it. Remove {self.folder}, or use another "
+                "folder."
+            ) from None
         different = sorted(
             key
             for key in {*found, *settings}
@@ -89,7 +159,9 @@ class PartStore:
 
     def sub(self, name: str, settings: dict | None = None) -> PartStore:
         """A store in a folder of its own below this one."""
-        return PartStore(self.folder / _file_name(name), settings)
+        store = PartStore(self.folder / _file_name(name), settings)
+        store.counts = self.counts
+        return store
 
     def has(self, key: str) -> bool:
         """Whether a part of this key is there, of either kind."""
@@ -99,9 +171,9 @@ class PartStore:
     def arrays(self, key: str, make: Callable[[], dict]) -> dict:
         """Arrays by name: read from `key`.npz, or made and written there."""
         path = self.folder / f"{_file_name(key)}.npz"
-        if path.exists():
-            with np.load(path, allow_pickle=False) as found:
-                return {name: found[name] for name in found.files}
+        found = self._found(path, _read_arrays)
+        if found is not None:
+            return found
         made = {name: np.asarray(value) for name, value in make().items()}
         with whole_file(path) as partial, open(partial, "wb") as target:
             np.savez(target, **made)
@@ -113,12 +185,41 @@ class PartStore:
         NaN is kept; NumPy's numbers become Python's.
         """
         path = self.folder / f"{_file_name(key)}.json"
-        if path.exists():
-            return json.loads(path.read_text(encoding="utf-8"))
+        found = self._found(path, _read_json)
+        if found is not None:
+            return found
         made = json.loads(json.dumps(make(), default=_plain))
         with whole_file(path) as partial:
             partial.write_text(json.dumps(made), encoding="utf-8")
         return made
+
+    def _found(self, path, read):
+        """What a part holds, or None where it has to be made."""
+        if path.exists():
+            try:
+                part = read(path)
+            except _DAMAGED as error:
+                warnings.warn(
+                    f"{path} can't be read ({error}) and is made anew.", stacklevel=4
+                )
+            else:
+                self.counts["found"] += 1
+                return part
+        self.counts["made"] += 1
+        return None
+
+
+# What NumPy, zip files and JSON raise at bytes of any kind.
+_DAMAGED = (ValueError, LookupError, EOFError, BadZipFile, zlib.error)
+
+
+def _read_arrays(path):
+    with np.load(path, allow_pickle=False) as found:
+        return {name: found[name] for name in found.files}
+
+
+def _read_json(path):
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _file_name(key):
