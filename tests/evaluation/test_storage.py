@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tf_superpixel_saliency.evaluation.storage import PartStore, only_writer, whole_file
+from tf_superpixel_saliency.evaluation.storage import PartStore, whole_file
+from tf_superpixel_saliency.evaluation.writers import only_writer
 
 
 def refuse():

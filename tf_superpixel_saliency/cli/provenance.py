@@ -7,6 +7,7 @@ import json
 import pathlib
 import shlex
 
+from tf_superpixel_saliency.cli.photos import shown
 from tf_superpixel_saliency.evaluation import tables
 
 _CHUNK = 1 << 20
@@ -18,7 +19,7 @@ def typed_command(arguments) -> str:
         pathlib.PurePath(word).name if pathlib.PurePath(word).is_absolute() else word
         for word in arguments.typed
     ]
-    return f"superpixel-saliency {shlex.join(words)}"
+    return shown(f"superpixel-saliency {shlex.join(words)}")
 
 
 def made_by(settings: dict, model_digest: str) -> dict:

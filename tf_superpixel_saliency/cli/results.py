@@ -11,7 +11,8 @@ import numpy as np
 
 from tf_superpixel_saliency import plots
 from tf_superpixel_saliency.cli.errors import CommandError
-from tf_superpixel_saliency.evaluation.storage import only_writer, whole_file
+from tf_superpixel_saliency.evaluation.storage import whole_file
+from tf_superpixel_saliency.evaluation.writers import only_writer
 from tf_superpixel_saliency.ops import checks
 
 

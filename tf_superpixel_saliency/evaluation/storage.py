@@ -16,8 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 PARTS = "parts"
-_PARTIAL = ".partial-"
-_IS_PARTIAL = re.compile(r"\.partial-\d+-\d+(\..*)?")
+PARTIAL = ".partial-"
 _NUMBERS = itertools.count()
 
 
@@ -38,7 +37,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     path = pathlib.Path(path)
     # Short, whatever the name: a file system takes 255 bytes.
     partial = path.with_name(
-        f"{_PARTIAL}{os.getpid()}-{next(_NUMBERS)}{path.suffix[:16]}"
+        f"{PARTIAL}{os.getpid()}-{next(_NUMBERS)}{path.suffix[:16]}"
     )
     try:
         yield partial
@@ -54,51 +53,6 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-@contextlib.contextmanager
-def only_writer(folder: str | os.PathLike) -> Iterator[None]:
-    """Write to a folder alone, after what killed processes left half-written is gone.
-
-    The lock is the operating system's: it ends with the process, however that ends.
-    Where there is none (Windows, some network folders), two writers are not noticed;
-    each of their files is whole all the same.
-
-    Args:
-        folder: is there; parts are in its folder `parts`.
-
-    Raises:
-        BlockingIOError: another process writes to it.
-        OSError: it can't be written to.
-    """
-    folder = pathlib.Path(folder)
-    with _locked(folder):
-        for left in itertools.chain(
-            folder.glob(f"{_PARTIAL}*"), (folder / PARTS).rglob(f"{_PARTIAL}*")
-        ):
-            if _IS_PARTIAL.fullmatch(left.name) and left.is_file():
-                left.unlink(missing_ok=True)
-        yield
-
-
-@contextlib.contextmanager
-def _locked(folder):
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise
-        except OSError:  # a network folder without locks
-            pass
-        yield
-    finally:
-        os.close(opened)
 
 
 class PartStore:
