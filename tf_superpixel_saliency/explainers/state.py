@@ -65,7 +65,7 @@ class ModelState:
         if not _is_built(self._layer):
             _build(function, images, given)
         if _is_built(self._layer):
-            return _Dropped()
+            return DroppedWrites()
         return contextlib.nullcontext()
 
     def _warn(self, written, before):
@@ -92,8 +92,12 @@ class ModelState:
         )
 
 
-class _Dropped(keras.StatelessScope):
-    """Keras variables read as they are; what is written stays in here."""
+class DroppedWrites(keras.StatelessScope):
+    """Keras variables read as they are; what is written stays in here.
+
+    Attributes:
+        written: the paths of the variables.
+    """
 
     def __init__(self):
         super().__init__()
@@ -124,7 +128,7 @@ def _is_built(model):
 
 
 def _build(function, images, given):
-    """Have Keras make the layers' variables, which it can't inside `_Dropped`."""
+    """Have Keras make the layers' variables, which it can't inside `DroppedWrites`."""
     if given or images.shape.rank is None:
         return
     # Where it fails, the call itself fails too, and says why.
