@@ -282,3 +282,20 @@ def test_a_model_that_fails_on_one_photo_spares_the_others(run, album, tmp_path)
     assert status == 1 and f"{COUNT - 1} of {COUNT} photos explained" in out
     (line,) = [line for line in errors.splitlines() if line.startswith("failed")]
     assert "3.png: the model fails on it" in line
+
+
+def test_odd_names_of_files_and_classes(run, album, model_file, tmp_path):
+    odd = (b"new\nline.png", b"\xff\xfe.png", b"--output.png", b"[a]*?.png")
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in odd:
+        (folder / os.fsdecode(name)).write_bytes((album / "0.png").read_bytes())
+    (tmp_path / "names.txt").write_text("$\\frac{ $ 漢 100%_^\n" * 4, "utf-8")
+    command = ("explain", folder, "--model", model_file, "--output", tmp_path / "out",
+               "--class-names", tmp_path / "names.txt", *QUICK)  # fmt: skip
+    assert "4 of 4 photos explained" in run(*command)[1]
+    assert "0 of 4 photos explained, 4 skipped" in run(*command)[1]
+    written = {os.fsencode(path.name) for path in (tmp_path / "out").glob("*.png")}
+    assert written == set(odd)
+    found, _ = summary(tmp_path / "out")
+    assert {os.fsencode(os.path.basename(file)) for file in found} == set(odd)
