@@ -107,14 +107,14 @@ def test_a_killed_run_goes_on(album, model_file, tmp_path):
     with open(tmp_path / "log", "wb") as log:
         first = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         deadline = time.monotonic() + 300
-        while not list(output.glob("parts/maps/*.npz")):
+        while not list(output.glob("parts/maps/[!.]*.npz")):
             assert first.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
         first.send_signal(signal.SIGKILL)
         first.wait()
     if (output / "evaluation.json").exists():
         pytest.skip("the run ended before it could be killed")
-    made = {path: path.stat().st_mtime_ns for path in output.glob("parts/**/*.npz")}
+    made = {path: path.stat().st_mtime_ns for path in output.glob("parts/**/[!.]*.npz")}
     again = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert again.returncode == 0, again.stderr
     assert (output / "evaluation.md").is_file()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tf_superpixel_saliency.evaluation.storage import PartStore, whole_file
+from tf_superpixel_saliency.evaluation.writers import only_writer
 
 
 def refuse():
@@ -67,5 +68,42 @@ def test_stores_below_a_store_keep_apart(tmp_path):
 
 def test_objects_are_never_unpickled(tmp_path):
     np.savez(tmp_path / "x.npz", v=np.array([{"a": 1}], object))
-    with pytest.raises(ValueError, match="pickle"):
-        PartStore(tmp_path).arrays("x", refuse)
+    with pytest.warns(UserWarning, match="pickle"):
+        found = PartStore(tmp_path).arrays("x", lambda: {"v": np.ones(2)})
+    assert found["v"].tolist() == [1, 1]
+    assert np.load(tmp_path / "x.npz")["v"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"{", b"\xff\xfe"])
+def test_a_damaged_part_is_made_anew(tmp_path, damage):
+    store = PartStore(tmp_path)
+    for name in ("x.npz", "r.json"):
+        (tmp_path / name).write_bytes(damage)
+    with pytest.warns(UserWarning, match="made anew"):
+        assert store.arrays("x", lambda: {"v": np.ones(2)})["v"].tolist() == [1, 1]
+    with pytest.warns(UserWarning, match="made anew"):
+        assert store.records("r", lambda: [1]) == [1]
+    assert store.arrays("x", refuse)["v"].tolist() == [1, 1]
+    assert store.records("r", refuse) == [1]
+    assert store.sub("below").counts == {"made": 2, "found": 2}
+
+
+def test_damaged_settings_are_named(tmp_path):
+    (tmp_path / "settings.json").write_text("[")
+    with pytest.raises(ValueError, match=r"settings.json.*another folder"):
+        PartStore(tmp_path, {"seed": 0})
+
+
+def test_one_process_writes_to_a_folder(tmp_path):
+    (tmp_path / "parts" / "maps").mkdir(parents=True)
+    left = [".partial-4321-0.npz", "parts/maps/.partial-4321-7.npz"]
+    others = [".partial-mine", "photo.npz"]
+    for name in (*left, *others):
+        (tmp_path / name).write_text("half")
+    with only_writer(tmp_path):
+        assert not any((tmp_path / name).exists() for name in left)
+        assert all((tmp_path / name).exists() for name in others)
+        with pytest.raises(BlockingIOError), only_writer(tmp_path):
+            raise AssertionError("two writers")
+    with only_writer(tmp_path):  # free again
+        pass

@@ -14,6 +14,7 @@ from tests.explainers.networks import as_arrays, relative_error
 from tests.serving.models import cat, encoded, named_classifier, smooth
 from tests.serving.server import Server
 from tf_superpixel_saliency.cli.photos import read_photo
+from tf_superpixel_saliency.serving.decoding import decode_photo
 from tf_superpixel_saliency.serving.image_bytes import Photos
 
 RNG = np.random.default_rng(0)
@@ -146,6 +147,39 @@ def test_what_can_not_be_read_is_flagged():
     images, readable = as_arrays_of(reader()([*bad, png]))
     assert readable.tolist() == [False] * len(bad) + [True]
     assert not images[:-1].any() and images[-1].any()
+
+
+@functools.cache
+def limited_decoder():
+    return tf.function(
+        lambda data: decode_photo(data, 1000),
+        input_signature=[tf.TensorSpec((), tf.string)],
+        autograph=False,
+    )
+
+
+@functools.cache
+def reads_webp():
+    """Whether this TensorFlow does."""
+    try:
+        return bool(tf.io.decode_image(encoded(CAT, "WEBP")).shape)
+    except tf.errors.InvalidArgumentError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"lossless": True}, {"exif": b"Exif\0\0II*\0"}],
+    ids=["lossy", "lossless", "extended"],
+)
+@pytest.mark.parametrize("size", [(40, 25), (8, 125)])
+def test_webps_up_to_the_limit_are_read(settings, size):
+    fits = encoded(CAT.resize(size), "WEBP", **settings)
+    assert limited_decoder()(fits)[1] == reads_webp()
+    above = encoded(CAT.resize((size[0], size[1] + 1)), "WEBP", **settings)
+    pixels, readable = limited_decoder()(above)
+    # Nothing was unpacked: 2.5 kB of WebP can hold 64 million pixels.
+    assert not readable and pixels.shape == (1, 1, 3)
 
 
 def test_photos_up_to_the_limit_are_read():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from tqdm.auto import tqdm
 
 from tf_superpixel_saliency import demo, plots
-from tf_superpixel_saliency.cli import results
+from tf_superpixel_saliency.cli import models, results
 from tf_superpixel_saliency.cli.errors import CommandError
 from tf_superpixel_saliency.cli.explanation import Explanation
 from tf_superpixel_saliency.cli.models import LoadedModel
@@ -23,8 +24,16 @@ def run(arguments) -> int:
     except ImportError as error:
         raise CommandError(str(error)) from None
     names, photos = demo.load_photos()
-    folder = results.output_folder(arguments.output)
-    loaded = LoadedModel(model, photos.shape[1], 3, True)
+    digest = models.digest_of("demo", model)
+    loaded = LoadedModel(model, photos.shape[1], 3, True, digest)
+    with results.own_folder(arguments.output) as folder:
+        lines = _explain(arguments, loaded, names, photos, folder)
+    _report(lines, folder)
+    return 0
+
+
+def _explain(arguments, loaded, names, photos, folder):
+    """Write everything; returns the lines of the summary."""
     maps = {}
     for method in tqdm(GRADIENT_METHODS, unit="method", disable=arguments.quiet):
         explanation = Explanation(loaded, _settings(arguments, method))
@@ -54,8 +63,10 @@ def run(arguments) -> int:
             figure=figure,
         )
         figure.savefig(path, format="png")
-    _report(lines, folder)
-    return 0
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    with results.whole_file(folder / "summary.jsonl") as path:
+        path.write_text(text, encoding="utf-8")
+    return lines
 
 
 def _settings(arguments, method):
@@ -67,6 +78,8 @@ def _settings(arguments, method):
         score="probability",
         model_output="auto",
         value_range=(0.0, 255.0),
+        target=-1,
+        squeeze=False,
     )
 
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 
 import numpy as np
+import tensorflow as tf
 from tqdm.auto import tqdm
 
-from tf_superpixel_saliency import plots
-from tf_superpixel_saliency.cli import models, photos, results
-from tf_superpixel_saliency.cli.errors import CommandError
-from tf_superpixel_saliency.cli.provenance import typed_command
+from tf_superpixel_saliency.cli import evaluation_files, models, photos, results
+from tf_superpixel_saliency.cli.errors import CommandError, model_error
 from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation import study as studies
 from tf_superpixel_saliency.evaluation import tables
-from tf_superpixel_saliency.evaluation.agreement import COSINE, grouped_maps
 from tf_superpixel_saliency.evaluation.maps import MapStore, Network
 from tf_superpixel_saliency.evaluation.methods import gradient_methods
 from tf_superpixel_saliency.evaluation.recommendation import recommend
-from tf_superpixel_saliency.evaluation.storage import PartStore, whole_file
+from tf_superpixel_saliency.evaluation.storage import PARTS, PartStore, whole_file
 from tf_superpixel_saliency.superpixels import naming
+from tf_superpixel_saliency.version import __version__
 
 SUPERPIXELS = (
     "Quickshift",
@@ -38,17 +36,74 @@ SMALL_SUPERPIXELS = (
     "Quickshift",
 )
 _CHUNK = 8
-_PICTURES = 4
 
 
 def run(arguments) -> int:
     """Write the table, the recommendation, curves and pictures; 1 if photos failed."""
     loaded = _models(arguments)
-    folder = results.made_folder(arguments.output)
-    names, images, failed = _photos(arguments, loaded[0])
     methods, partitions, candidates = _plan(arguments, loaded[0])
-    settings = {
-        "models": arguments.model,
+    with results.own_folder(arguments.output) as folder:
+        try:
+            names, images, failed = _photos(arguments, loaded[0], folder)
+            store = PartStore(
+                folder / PARTS,
+                _settings(arguments, loaded, names, images, methods, partitions),
+            )
+            maps = MapStore(
+                store.sub("maps"),
+                images,
+                _networks(arguments, loaded),
+                chunk_size=_CHUNK,
+            )
+            progress = _progress(arguments.quiet)
+            found = studies.study(
+                store,
+                maps,
+                methods,
+                partitions,
+                arguments.pixels_per_step,
+                20,
+                progress,
+            )
+            advice = recommend(found, candidates)
+            table = studies.table(found)
+            evaluation_files.write(folder, arguments, table, advice, loaded)
+            evaluation_files.draw_tradeoff(
+                folder, table.rows, found, images[0, ..., 0].size
+            )
+            evaluation_files.draw_maps(
+                folder, maps, methods, partitions, arguments.value_range
+            )
+        except (TypeError, ValueError) as error:
+            raise CommandError(str(error)) from None
+        except (tf.errors.OpError, MemoryError) as error:
+            raise CommandError(f"the model fails: {model_error(error)}.") from None
+        except OSError as error:
+            raise CommandError(
+                f"can't write to --output {arguments.output!r}: {error}. What is "
+                "finished stays: the same command goes on from here."
+            ) from None
+    print(tables.markdown(table))
+    for one in advice:
+        print(one.text)
+    _report(folder, names, failed, store.counts)
+    return 1 if failed else 0
+
+
+def _report(folder, names, failed, counts):
+    print(f"Tables, curves and pictures in {photos.shown(folder)}")
+    print(
+        f"{len(names)} photos evaluated, {len(failed)} failed; {counts['made']} parts "
+        f"made, {counts['found']} skipped (finished before)"
+    )
+    for file, reason in failed.items():
+        print(f"failed: {photos.shown(file)}: {reason}", file=sys.stderr)
+
+
+def _settings(arguments, loaded, names, images, methods, partitions):
+    """What every part depends on: others are never mixed with these."""
+    return {
+        "models": [one.digest for one in loaded],
         "photos": names,
         "methods": [[m.name, m.settings] for m in methods],
         "partitions": [p.name for p in partitions],
@@ -57,37 +112,20 @@ def run(arguments) -> int:
         "images": hashlib.sha256(images).hexdigest(),
         "score": arguments.score,
         "model_output": arguments.model_output,
+        "version": __version__,
     }
-    try:
-        store = PartStore(folder / "parts", settings)
-        networks = [
-            Network(
-                f"model {letter}",
-                one.model,
-                arguments.seed + number,
-                model_output=arguments.model_output,
-            )
-            for number, (letter, one) in enumerate(zip("AB", loaded))
-        ]
-        maps = MapStore(store.sub("maps"), images, networks, chunk_size=_CHUNK)
-        progress = _progress(arguments.quiet)
-        found = studies.study(
-            store, maps, methods, partitions, arguments.pixels_per_step, 20, progress
+
+
+def _networks(arguments, loaded):
+    return [
+        Network(
+            f"model {letter}",
+            one.model,
+            arguments.seed + number,
+            model_output=arguments.model_output,
         )
-    except (TypeError, ValueError) as error:
-        raise CommandError(str(error)) from None
-    advice = recommend(found, candidates)
-    table = studies.table(found)
-    _write(folder, arguments, table, advice)
-    _draw_tradeoff(folder, table.rows, found, images[0, ..., 0].size)
-    _draw_maps(folder, maps, methods, partitions, arguments.value_range)
-    print(tables.markdown(table))
-    for one in advice:
-        print(one.text)
-    print(f"Tables, curves and pictures in {folder}")
-    for file, reason in failed.items():
-        print(f"failed: {file}: {reason}", file=sys.stderr)
-    return 1 if failed else 0
+        for number, (letter, one) in enumerate(zip("AB", loaded))
+    ]
 
 
 def _models(arguments):
@@ -106,26 +144,36 @@ def _models(arguments):
     return loaded
 
 
-def _photos(arguments, loaded):
-    """The photos in a fixed random order: names, images in range, and what failed."""
+def _photos(arguments, loaded, folder):
+    """The photos in a fixed random order: names, images in range, and what failed.
+
+    The images are a file that is read where it is needed: memory stays flat.
+    """
     files, failed = photos.find_photos(arguments.paths)
     order = np.random.default_rng(arguments.seed).permutation(len(files))
     files = [files[number] for number in order[: arguments.num_images]]
-    names, images = [], []
-    for file in tqdm(files, unit="photo", disable=arguments.quiet):
-        try:
-            photo = photos.read_in_range(file, loaded, arguments)
-        except ValueError as error:
-            failed[file] = str(error)
-            continue
-        names.append(file.name)
-        images.append(photo)
-    if len(images) < 4:
+    names = []
+    (folder / PARTS).mkdir(exist_ok=True)
+    path = folder / PARTS / "images.npy"
+    with whole_file(path) as partial:
+        shape = (len(files), loaded.size, loaded.size, loaded.channels)
+        images = np.lib.format.open_memmap(partial, "w+", np.float32, shape)
+        for file in tqdm(files, unit="photo", disable=arguments.quiet):
+            try:
+                photo = photos.read_in_range(file, loaded, arguments)
+            except ValueError as error:
+                failed[file] = str(error)
+                continue
+            images[len(names)] = photo
+            names.append(file.name)
+        images.flush()
+        del images
+    if len(names) < 4:
         raise CommandError(
             f"evaluate needs at least 4 photos that can be read, but found "
-            f"{len(images)}. Some 50 give usable intervals."
+            f"{len(names)}. Some 50 give usable intervals."
         )
-    return names, np.stack(images), failed
+    return names, np.load(path, mmap_mode="r")[: len(names)], failed
 
 
 def _plan(arguments, loaded):
@@ -157,60 +205,3 @@ def _plan(arguments, loaded):
 
 def _progress(quiet):
     return lambda items, text: tqdm(list(items), desc=text, unit="part", disable=quiet)
-
-
-def _write(folder, arguments, table, advice):
-    made_by = tables.provenance(typed_command(arguments))
-    table = table._replace(notes=(*table.notes, *(one.text for one in advice)))
-    tables.write(table, folder, made_by)
-    chosen = [
-        {
-            "method": one.method,
-            "partition": one.partition,
-            "criterion": one.criterion,
-            "value": one.value._asdict(),
-            "gain": one.gain._asdict(),
-            "fidelity": one.fidelity._asdict(),
-            "text": one.text,
-        }
-        for one in advice
-    ]
-    with whole_file(folder / "recommendation.json") as path:
-        path.write_text(json.dumps(chosen, indent=1, ensure_ascii=False), "utf-8")
-
-
-def _draw_tradeoff(folder, rows, found, pixels):
-    stable = COSINE if found.agreement is not None else studies.SAMPLING
-    points = {}
-    for method in found.methods:
-        here = [row for row in rows if row["method"] == method]
-        points[method] = (
-            [row[stable].mean for row in here],
-            [row[studies.MU].mean for row in here],
-            [pixels / row["groups"] for row in here],
-        )
-    figure, axes = plots.study_figure(1, 1)
-    plots.plot_tradeoff(points, axes[0, 0], xlabel=stable, ylabel=studies.MU)
-    with whole_file(folder / "tradeoff.png") as path:
-        figure.savefig(path, format="png")
-
-
-def _draw_maps(folder, maps, methods, partitions, value_range):
-    chunk = maps.chunks[0][:_PICTURES]
-    pictures = {}
-    for method in methods:
-        pixel = maps.maps(maps.networks[0], method, maps.chunks[0])[: len(chunk)]
-        pictures[method.name] = {
-            partition.name: grouped_maps(pixel, partition.segments(maps.images[chunk]))
-            for partition in partitions
-        }
-    figure = plots.new_figure()
-    plots.plot_grid(
-        maps.images[chunk],
-        pictures,
-        rows="methods",
-        value_range=value_range,
-        figure=figure,
-    )
-    with whole_file(folder / "maps.png") as path:
-        figure.savefig(path, format="png")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tf_superpixel_saliency import explainers, mapping
+from tf_superpixel_saliency.cli import provenance
 from tf_superpixel_saliency.cli.errors import CommandError
 from tf_superpixel_saliency.superpixels import naming
 from tf_superpixel_saliency.version import __version__
@@ -15,9 +16,18 @@ class Explanation:
 
     Where averaging in groups is the method's last step, the pixel map is made once
     and grouped; otherwise both are made.
+
+    Args:
+        loaded: a `LoadedModel`.
+        arguments: the command's flags.
+        **further: settings that results depend on besides.
+
+    Attributes:
+        settings: all settings, as JSON holds them.
+        made_by: digests of the model and of what results depend on, and versions.
     """
 
-    def __init__(self, loaded, arguments):
+    def __init__(self, loaded, arguments, **further):
         value_range = tuple(arguments.value_range)
         try:
             self.superpixels = naming.from_text(
@@ -44,8 +54,18 @@ class Explanation:
             "partition": arguments.partition,
             **settings,
             "value_range": value_range,
+            "target": arguments.target,
+            "size": loaded.size,
+            "squeeze": arguments.squeeze,
+            "percentile": arguments.percentile,
+            "top": arguments.top,
+            "min_area": arguments.min_area,
+            **further,
             "version": __version__,
         }
+        # A model is known by its digest: its name is a path of one machine.
+        told = {key: value for key, value in self.settings.items() if key != "model"}
+        self.made_by = provenance.made_by(told, loaded.digest)
 
     def __call__(self, images, target) -> dict:
         """Outputs of a batch as NumPy arrays, with "pixel_maps" among them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from tf_superpixel_saliency.cli import photos
 from tf_superpixel_saliency.evaluation.methods import GRADIENT_METHODS
 from tf_superpixel_saliency.explainers.naming import full_name
 from tf_superpixel_saliency.ops import reductions
@@ -74,6 +75,18 @@ def add_model(parser, several=False, class_names=True) -> None:
             metavar="FILE",
             help="text file, the name of a class a line",
         )
+
+
+def add_photo_limit(parser) -> None:
+    """The largest photo."""
+    parser.add_argument(
+        "--max-pixels",
+        type=positive,
+        default=photos.MAX_PIXELS,
+        metavar="PIXELS",
+        help="largest photo that is read, width × height: a small file can hold a huge "
+        "image (default: %(default)s)",
+    )
 
 
 def add_method(parser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 from typing import Any, NamedTuple
@@ -11,7 +12,9 @@ import tensorflow as tf
 
 from tf_superpixel_saliency import demo
 from tf_superpixel_saliency.cli.errors import CommandError
+from tf_superpixel_saliency.cli.provenance import file_digest
 from tf_superpixel_saliency.explainers import classifier
+from tf_superpixel_saliency.explainers.settings import array_digest
 
 
 class LoadedModel(NamedTuple):
@@ -22,12 +25,15 @@ class LoadedModel(NamedTuple):
         size: side of the square photos.
         channels: 1 or 3.
         imagenet: whether its classes are ImageNet's 1000.
+        digest: SHA-256 of a `.keras` file; of the lines "SHA-256  path" of a
+            SavedModel's files in order; of the weights of other models.
     """
 
     model: Any
     size: int
     channels: int
     imagenet: bool
+    digest: str = ""
 
 
 def load_model(arguments) -> LoadedModel:
@@ -45,6 +51,11 @@ def load_named(name: str, arguments) -> LoadedModel:
     Raises:
         CommandError: as `load_model`.
     """
+    loaded = _loaded(name, arguments)
+    return loaded._replace(digest=digest_of(name, loaded.model))
+
+
+def _loaded(name, arguments):
     if name == "demo" or name.startswith("demo:"):
         model, imagenet = _demo(name), True
     elif name.endswith(".keras"):
@@ -59,6 +70,21 @@ def load_named(name: str, arguments) -> LoadedModel:
             "folder or a name in keras.applications such as MobileNetV2."
         )
     return _with_size(model, arguments.size, imagenet, name)
+
+
+def digest_of(name: str, model) -> str:
+    """The `digest` of a `LoadedModel`."""
+    if name.endswith(".keras"):
+        return file_digest(name)
+    if os.path.isdir(name):
+        files = sorted(file for file in pathlib.Path(name).rglob("*") if file.is_file())
+        lines = [
+            f"{file_digest(file)}  {file.relative_to(name).as_posix()}\n"
+            for file in files
+        ]
+        return hashlib.sha256("".join(lines).encode(errors="replace")).hexdigest()
+    weights = map(array_digest, model.get_weights())
+    return hashlib.sha256(b"".join(weights)).hexdigest()
 
 
 def _demo(name):

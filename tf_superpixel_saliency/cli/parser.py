@@ -22,8 +22,12 @@ methods. Needs the demo extra: pip install "tf-superpixel-saliency[demo]".
 _EXPLAIN = """\
 Explain the predicted class (or --target) of photos. For each photo NAME it writes
   NAME.png       photo, pixel map, super-pixel map, the highest groups outlined
-  NAME.npz       maps, heatmaps, segments, pixel_maps, images, targets, scores, status
-  summary.jsonl  a line a photo: class, score, settings, its highest groups
+  NAME.npz       maps, heatmaps, segments, pixel_maps, images, targets, scores, status,
+                 and about: the settings, digests and versions that made them, as JSON
+  summary.jsonl  a line a photo: class, score, its highest groups, what made them
+Each file is written whole or not at all. The same command run again goes on where a
+killed one ended; photos that are finished, with these settings and this model, are
+skipped.
 """
 
 _EXAMPLES = """\
@@ -92,8 +96,8 @@ def _add_explain(commands):
         "--output",
         metavar="DIR",
         default="explanations",
-        help="folder for the results (default: %(default)s); files of the same name "
-        "are replaced",
+        help="folder for the results (default: %(default)s); results of a photo with "
+        "other settings are replaced",
     )
     flags.add_model(parser)
     flags.add_method(parser)
@@ -107,14 +111,22 @@ def _add_explain(commands):
     flags.add_method_settings(parser)
     flags.add_pictures(parser)
     parser.add_argument(
-        "--batch-size", type=flags.positive, default=8, help="default: %(default)s"
+        "--batch-size",
+        type=flags.positive,
+        default=1,
+        help="photos that go through the model together (default: %(default)s: then "
+        "a photo's map has the same bits whatever photos are beside it)",
     )
+    flags.add_photo_limit(parser)
     parser.set_defaults(run=explain.run)
 
 
 def main(argv=None) -> int:
     """Run the command; returns the exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):  # a file name may be no text at all
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     arguments = build_parser().parse_args(argv)
     arguments.typed = argv
     try:

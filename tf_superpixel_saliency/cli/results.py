@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 
 from tf_superpixel_saliency import plots
 from tf_superpixel_saliency.cli.errors import CommandError
 from tf_superpixel_saliency.evaluation.storage import whole_file
+from tf_superpixel_saliency.evaluation.writers import only_writer
 from tf_superpixel_saliency.ops import checks
 
 
@@ -30,20 +33,27 @@ def made_folder(text: str) -> pathlib.Path:
     return folder
 
 
-def output_folder(text: str) -> pathlib.Path:
-    """The folder for an explanation's results, with an empty summary.jsonl.
+@contextlib.contextmanager
+def own_folder(text: str) -> Iterator[pathlib.Path]:
+    """The folder for the results, written to by this process alone.
 
     Raises:
-        CommandError: as `made_folder`.
+        CommandError: as `made_folder`, or another process writes to it.
     """
     folder = made_folder(text)
-    with whole_file(folder / "summary.jsonl") as path:
-        path.write_text("")
-    return folder
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(only_writer(folder))
+        except BlockingIOError:
+            raise CommandError(
+                f"another run writes to --output {text!r}. Wait for it, or give this "
+                "one a folder of its own."
+            ) from None
+        yield folder
 
 
 def write(folder, name, file, photo, one, explanation, names, arguments) -> dict:
-    """Write NAME.png and NAME.npz and append a line to summary.jsonl.
+    """Write NAME.png and NAME.npz.
 
     Args:
         folder: where to.
@@ -56,7 +66,10 @@ def write(folder, name, file, photo, one, explanation, names, arguments) -> dict
         arguments: the command's: `top`, `min_area` and `percentile`.
 
     Returns:
-        The summary's line.
+        The summary's line. Numbers that are not finite are None in it.
+
+    Raises:
+        OSError: a file can't be written.
     """
     label, score = names(int(one["targets"])), float(one["scores"])
     ranking = {"k": arguments.top, "min_area": arguments.min_area}
@@ -74,8 +87,10 @@ def write(folder, name, file, photo, one, explanation, names, arguments) -> dict
             figure=figure,
         )
         figure.savefig(path, format="png")
+    about = {"settings": explanation.settings, "made_by": explanation.made_by}
     with whole_file(folder / f"{name}.npz") as path, open(path, "wb") as target:
-        np.savez_compressed(target, images=photo, **one)
+        text = np.array(json.dumps(about))
+        np.savez_compressed(target, images=photo, **one, about=text)
     line = {
         "file": str(file),
         "class": int(one["targets"]),
@@ -86,8 +101,15 @@ def write(folder, name, file, photo, one, explanation, names, arguments) -> dict
         "arrays": f"{name}.npz",
         "num_groups": int(one["segments"].max()) + 1,
         "top_groups": plots.top_groups(one["heatmaps"], one["segments"], **ranking),
-        "settings": explanation.settings,
+        **about,
     }
-    with open(folder / "summary.jsonl", "a", encoding="utf-8") as target:
-        target.write(json.dumps(line, ensure_ascii=False) + "\n")
-    return line
+    return _without_nan(line)
+
+
+def _without_nan(value):
+    """JSON has no word for what is no number."""
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -75,6 +75,7 @@ def add_evaluate(commands) -> None:
     parser.add_argument(
         "--num-images", type=flags.positive, default=None, help="default: all photos"
     )
+    flags.add_photo_limit(parser)
     parser.add_argument("--noise-level", type=float, default=0.15)
     _add_amounts(parser, pixels_per_step=896)
     parser.set_defaults(run=evaluate.run)

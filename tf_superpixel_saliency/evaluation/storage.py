@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
 import re
+import warnings
+import zlib
 from collections.abc import Callable, Iterator
+from zipfile import BadZipFile
 
 import numpy as np
+
+PARTS = "parts"
+PARTIAL = ".partial-"
+_NUMBERS = itertools.count()
 
 
 @contextlib.contextmanager
@@ -24,10 +32,13 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         path: the file to be there in the end.
 
     Yields:
-        A path beside it of the same suffix.
+        A path beside it of the same suffix, which no other process writes to.
     """
     path = pathlib.Path(path)
-    partial = path.with_name(f".partial-{path.name}")
+    # Short, whatever the name: a file system takes 255 bytes.
+    partial = path.with_name(
+        f"{PARTIAL}{os.getpid()}-{next(_NUMBERS)}{path.suffix[:16]}"
+    )
     try:
         yield partial
         with open(partial, "rb+") as file:
@@ -49,12 +60,17 @@ class PartStore:
 
     A part is written under another name and moved, so that a process that is killed
     leaves whole parts alone. What the parts depend on is kept in `settings.json`:
-    parts of other settings are never mixed with these.
+    parts of other settings are never mixed with these. A part that can't be read, as
+    after a fault of the disk, is made anew with a warning.
 
     Args:
         folder: where the parts go; made where it isn't there.
         settings: what every part depends on, as JSON can hold it. None shares the
             folder with whatever wrote to it.
+
+    Attributes:
+        counts: {"made": …, "found": …}, how many parts were asked for, those of
+            stores below this one included.
 
     Raises:
         ValueError: the folder holds parts that were made with other settings.
@@ -64,6 +80,7 @@ class PartStore:
     def __init__(self, folder, settings: dict | None = None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.counts = {"made": 0, "found": 0}
         if settings is not None:
             self._check_settings(json.loads(json.dumps(settings)))
 
@@ -73,7 +90,14 @@ class PartStore:
             with whole_file(path) as partial:
                 partial.write_text(json.dumps(settings, indent=1, sort_keys=True))
             return
-        found = json.loads(path.read_text())
+        try:
+            found = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
+            raise ValueError(
+                f"{path} doesn't hold settings any more, so that it can't be told what "
+                f"made the parts beside it. Remove {self.folder}, or use another "
+                "folder."
+            ) from None
         different = sorted(
             key
             for key in {*found, *settings}
@@ -89,7 +113,9 @@ class PartStore:
 
     def sub(self, name: str, settings: dict | None = None) -> PartStore:
         """A store in a folder of its own below this one."""
-        return PartStore(self.folder / _file_name(name), settings)
+        store = PartStore(self.folder / _file_name(name), settings)
+        store.counts = self.counts
+        return store
 
     def has(self, key: str) -> bool:
         """Whether a part of this key is there, of either kind."""
@@ -99,9 +125,9 @@ class PartStore:
     def arrays(self, key: str, make: Callable[[], dict]) -> dict:
         """Arrays by name: read from `key`.npz, or made and written there."""
         path = self.folder / f"{_file_name(key)}.npz"
-        if path.exists():
-            with np.load(path, allow_pickle=False) as found:
-                return {name: found[name] for name in found.files}
+        found = self._found(path, _read_arrays)
+        if found is not None:
+            return found
         made = {name: np.asarray(value) for name, value in make().items()}
         with whole_file(path) as partial, open(partial, "wb") as target:
             np.savez(target, **made)
@@ -113,12 +139,41 @@ class PartStore:
         NaN is kept; NumPy's numbers become Python's.
         """
         path = self.folder / f"{_file_name(key)}.json"
-        if path.exists():
-            return json.loads(path.read_text(encoding="utf-8"))
+        found = self._found(path, _read_json)
+        if found is not None:
+            return found
         made = json.loads(json.dumps(make(), default=_plain))
         with whole_file(path) as partial:
             partial.write_text(json.dumps(made), encoding="utf-8")
         return made
+
+    def _found(self, path, read):
+        """What a part holds, or None where it has to be made."""
+        if path.exists():
+            try:
+                part = read(path)
+            except _DAMAGED as error:
+                warnings.warn(
+                    f"{path} can't be read ({error}) and is made anew.", stacklevel=4
+                )
+            else:
+                self.counts["found"] += 1
+                return part
+        self.counts["made"] += 1
+        return None
+
+
+# What NumPy, zip files and JSON raise at bytes of any kind.
+_DAMAGED = (ValueError, LookupError, EOFError, BadZipFile, zlib.error)
+
+
+def _read_arrays(path):
+    with np.load(path, allow_pickle=False) as found:
+        return {name: found[name] for name in found.files}
+
+
+def _read_json(path):
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _file_name(key):

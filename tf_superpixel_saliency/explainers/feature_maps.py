@@ -19,6 +19,7 @@ from tf_superpixel_saliency.explainers.layer_graph import (
     run_path,
 )
 from tf_superpixel_saliency.explainers.model_inputs import arranged
+from tf_superpixel_saliency.explainers.state import ModelState
 from tf_superpixel_saliency.ops.resizing import resize_bilinear
 
 
@@ -36,6 +37,7 @@ class FeatureMaps:
 
     def __init__(self, model, layer):
         self.layer = layer
+        self._state = ModelState(model)
         self._path = None
         self._has_name = layer is None or isinstance(layer, str)
         if self._has_name:
@@ -83,7 +85,7 @@ class FeatureMaps:
                 images, given or {}, lambda maps: mark(_checked_maps(maps))
             )
 
-        return Inference(run)(images, training=False)
+        return self._state.run(lambda x: Inference(run)(x, training=False), images)
 
     def features(self, images: tf.Tensor, given: dict | None = None) -> tf.Tensor:
         """The feature maps of images, (N, h, w, K) float32."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_superpixel_saliency.explainers import classifier, model_inputs
 from tf_superpixel_saliency.explainers.chunking import Activations, Meter
 from tf_superpixel_saliency.explainers.frozen.freezing import Freezer
+from tf_superpixel_saliency.explainers.state import ModelState
 from tf_superpixel_saliency.ops import gradients, scores
 from tf_superpixel_saliency.ops.scores import Score
 
@@ -83,6 +84,7 @@ class Scorer:
         self.model_output = model_output
         self.half = classifier.uses_float16(model)
         self._function = classifier.as_function(model)
+        self._state = ModelState(model)
         self._model = model
         self.freezer = Freezer(model, fold_batch_norms)
         self._activations = {}
@@ -160,10 +162,14 @@ class Scorer:
         given = self.further_inputs(prepared)
         active = self._active()
         if active is None:
-            return self._function(prepared, **given)
+            return self._state.run(self._function, prepared, **given)
         model, weights = active
-        inputs = model_inputs.arranged(self._model, prepared, given)
-        return classifier.in_inference(inputs, lambda x: model(x, weights))
+
+        def call(images, **given):
+            inputs = model_inputs.arranged(self._model, images, given)
+            return classifier.in_inference(inputs, lambda x: model(x, weights))
+
+        return self._state.run(call, prepared, **given)
 
     def start(self, images: tf.Tensor) -> tf.Tensor:
         """What the affine layers that the model begins with make of pictures.
@@ -189,8 +195,13 @@ class Scorer:
             if not self._has_affine_start():
                 return self._evaluate(started, targets)
             model, weights = self._active()
-            outputs = classifier.in_inference(started, lambda x: model.rest(x, weights))
-            return self._scored(outputs, targets)
+
+            def rest(started):
+                return classifier.in_inference(
+                    started, lambda x: model.rest(x, weights)
+                )
+
+            return self._scored(self._state.run(rest, started), targets)
 
         return gradients.input_gradient(evaluate, self.start(images), self.half)[0]
 

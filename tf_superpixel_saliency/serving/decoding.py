@@ -64,12 +64,17 @@ def _begins(header, signature):
 
 
 def _told_size(header):
-    """(2,) int64 from the header of a PNG, GIF or BMP; 0 for other files."""
+    """(2,) int64 from the header of a PNG, GIF, BMP or WebP; 0 for other files."""
 
     def numbers(place, size, little):
         values = tf.reshape(header[place : place + 2 * size], [2, size])
         powers = [256**power for power in range(size)]
         return tf.reduce_sum(values * (powers if little else powers[::-1]), 1)
+
+    # 14 bits each of the lossy format (RFC 6386, 9.1) and, less 1, of the lossless
+    # one, behind each other; 24 bits each, less 1, of a canvas.
+    bits = tf.reduce_sum(header[21:25] * [256**power for power in range(4)])
+    lossless = tf.stack([bits % 2**14, bits // 2**14 % 2**14]) + 1
 
     size = tf.zeros(2, tf.int64)
     for signature, told in (
@@ -78,6 +83,13 @@ def _told_size(header):
         (b"BM", numbers(18, 4, little=True)),
     ):
         size = tf.where(_begins(header, signature), told, size)
+    is_webp = _begins(header, b"RIFF") & _begins(header[8:], b"WEBP")
+    for kind, told in (
+        (b"VP8 ", numbers(26, 2, little=True) % 2**14),
+        (b"VP8L", lossless),
+        (b"VP8X", numbers(24, 3, little=True) + 1),
+    ):
+        size = tf.where(is_webp & _begins(header[12:], kind), told, size)
     # A BMP's height is negative where its rows go downwards.
     return tf.minimum(size, 2**32 - size)
 

@@ -12,6 +12,7 @@ from tf_superpixel_saliency.explainers.frozen.model import FrozenModel
 from tf_superpixel_saliency.explainers.frozen.probe import check_on_probe
 from tf_superpixel_saliency.explainers.frozen.steps import CannotFreeze
 from tf_superpixel_saliency.explainers.mixed_precision import MixedPrecision
+from tf_superpixel_saliency.explainers.state import DroppedWrites
 
 
 class Freezing(NamedTuple):
@@ -69,7 +70,7 @@ class Freezer:
             raise CannotFreeze("only Keras models show their layers")
         try:
             frozen = FrozenModel(self._model)
-            with tf.init_scope():  # eager, also while a graph is traced
+            with tf.init_scope(), DroppedWrites():  # eager, while a graph is traced
                 error = self._try(frozen, size)
         except CannotFreeze:
             raise
