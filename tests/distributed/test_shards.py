@@ -137,7 +137,11 @@ def test_wrong_columns_end_the_run(packed):
 
 
 def test_sources_that_are_none(folder, packed, tmp_path):
-    for source in (tmp_path, tmp_path / "nothing.png", [folder, packed["parquet"][0]]):
+    for source in (tmp_path / "nothing.png", tmp_path):
+        with pytest.raises(ValueError, match="no match for"):
+            sources.find_runs(source)
+    (tmp_path / "notes.txt").write_text("")
+    for source in (tmp_path, [folder, packed["parquet"][0]]):
         with pytest.raises(ValueError, match="source must be"):
             sources.find_runs(source)
     two = [folder / "below", folder / "0.png"]

@@ -116,6 +116,8 @@ def _files(source):
         else:
             found = [path] if os.path.exists(path) else sorted(glob.glob(path))
             folders += map(os.path.dirname, found)
+        if not found:
+            raise ValueError(f"source: there is no file, and no match for {text!r}.")
         files.update(dict.fromkeys(name for name in found if _kind(name)))
     common = os.path.commonpath(folders) if folders else ""
     return [(file, _text(os.path.relpath(file, common))) for file in files]
