@@ -4,8 +4,8 @@
         [--num 50] [--days 7] [--price-core-hour 0.04] [--price-gpu-hour 1.2]
         [--price-tb-month 23] [--gpu-cores 100] [--gpu-host-cores 8]
 
-First every stage of `explain_dataset` by itself, in processor seconds an image (all
-threads added up, so that other work on the machine hardly matters) and in bytes: reading
+First every stage of `explain_dataset` by itself, in processor seconds an image (all its
+threads, so that other work on the machine hardly matters) and in bytes: reading
 (decode, turn, crop, resize), segmenting, gradients of each method, writing. Then, for
 each method and number of images: core hours, cores for `--days`, storage, the rates at
 which images are read and results written, and money. The last lines put a GPU in the

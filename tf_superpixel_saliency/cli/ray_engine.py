@@ -29,9 +29,9 @@ def add_flags(parser) -> None:
     )
     group.add_argument(
         "--address",
-        help="of a Ray cluster, such as ray://head:10001 or auto; its machines see the "
-        "photos, the model and --output under the same paths (default: one is started "
-        "here and ended)",
+        help="of a Ray cluster, such as head:6379, or auto on one of its machines, all "
+        "of which see the photos, the model and --output under the same paths "
+        "(default: one is started here and ended)",
     )
     group.add_argument(
         "--num-workers",

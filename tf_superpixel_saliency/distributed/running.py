@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import pathlib
 import tempfile
@@ -17,7 +18,7 @@ from tf_superpixel_saliency.distributed import results, sources
 from tf_superpixel_saliency.distributed.reading import MAX_PIXELS, Preparation
 from tf_superpixel_saliency.distributed.sources import Columns
 from tf_superpixel_saliency.distributed.worker import Job, Worker
-from tf_superpixel_saliency.evaluation.storage import PartStore
+from tf_superpixel_saliency.evaluation.storage import PARTIAL, PartStore
 from tf_superpixel_saliency.evaluation.tables import provenance
 from tf_superpixel_saliency.explainers import Explainer, classifier
 from tf_superpixel_saliency.explainers.settings import array_digest, plain, settings
@@ -100,8 +101,9 @@ def explain_dataset(
             image files are their paths below the folder.
         images_per_shard: how much is done again where a worker is killed.
         batch_size: images of a shard that go through the model together.
-        address: of a Ray cluster, such as "ray://head:10001" or "auto". None uses the
-            one that this process is connected to, or starts one here and ends it.
+        address: of a Ray cluster, such as "head:6379", or "auto" on one of its
+            machines. None uses the one that this process is connected to, or that
+            RAY_ADDRESS names, or starts one here and ends it.
         num_workers: None for as many as the cluster's processors allow.
         cpus_per_worker, gpus_per_worker: what Ray reserves for a worker; its
             TensorFlow has as many threads as processors.
@@ -248,8 +250,10 @@ def _cluster(address) -> Iterator[None]:
         return
     # Ray tells where each of its processes is; the progress bar is ours.
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    address = address or os.environ.get("RAY_ADDRESS")
     if address is None:
         ray.init(
+            address="local",  # not one that someone else has started on this machine
             include_dashboard=False,
             object_store_memory=_STORE_BYTES,
             num_cpus=os.cpu_count(),
@@ -284,6 +288,8 @@ def _run(job, shards, address, resources, verbose) -> RunSummary:
             failed |= told["failed"]
             status |= told["status"]
             bar.update(told["images"])
+    for partial in pathlib.Path(job.output).glob(f"{PARTIAL}*"):
+        partial.unlink(missing_ok=True)  # of workers that were killed
     explained = total - len(failed)
     folder = pathlib.Path(job.output)
     return RunSummary(total, explained, found, failed, status, folder)
@@ -294,6 +300,7 @@ def _results(job, shards, address, num_workers, cpus, gpus):
     import ray
     import ray.data
 
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     with _cluster(address):
         data = ray.data.from_items(
             [{"shard": shard.as_text()} for shard in shards],
@@ -309,8 +316,8 @@ def _results(job, shards, address, num_workers, cpus, gpus):
             compute=ray.data.ActorPoolStrategy(size=min(num_workers, len(shards))),
             num_cpus=cpus,
             num_gpus=gpus or None,
-            max_restarts=-1,
-            max_task_retries=_RETRIES,
+            # Ray Data restarts workers without end, and so it repeats what they did.
+            ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
         )
         try:
             for row in explained.iter_rows():

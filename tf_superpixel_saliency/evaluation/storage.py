@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+PARTIAL = ".partial-"
+
 
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
@@ -27,7 +29,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         A path beside it of the same suffix.
     """
     path = pathlib.Path(path)
-    partial = path.with_name(f".partial-{path.name}")
+    partial = path.with_name(f"{PARTIAL}{path.name}")
     try:
         yield partial
         with open(partial, "rb+") as file:
