@@ -23,6 +23,7 @@ import pathlib
 import statistics
 import tempfile
 import time
+import tracemalloc
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -31,7 +32,7 @@ import numpy as np
 import tensorflow as tf
 
 import tf_superpixel_saliency as tss
-from tf_superpixel_saliency.distributed import results
+from tf_superpixel_saliency.distributed import results, sources
 from tf_superpixel_saliency.distributed.reading import Preparation
 
 NUMBERS = (10**6, 10**9)
@@ -79,14 +80,24 @@ def measure(files, model, number, batch_size, repeats):
     count = len(files)
     images = np.stack([prepared(file) for file in files])
     batches = [images[at : at + batch_size] for at in range(0, count, batch_size)]
-    read = core_seconds(lambda: [prepared(file) for file in files], repeats)
     layer = tss.Quickshift()
-    segment = core_seconds(lambda: [layer(batch) for batch in batches], repeats)
-    stages = {"reading": read / count, "segmenting": segment / count}
+    stages = {}
+
+    def stage(name, function, number):
+        stages[name] = core_seconds(function, repeats) / number
+        line = {"stage": name, "core_ms_an_image": round(1e3 * stages[name], 2)}
+        print(json.dumps(line), flush=True)
+
+    stage("reading", lambda: [prepared(file) for file in files], count)
+    stage("segmenting", lambda: [layer(batch) for batch in batches], count)
     for name, explainer in methods(model, number).items():
-        used = batches if name == "SimpleGradient" else batches[:1]
-        spent = core_seconds(lambda e=explainer, u=used: [e(b) for b in u], repeats)
-        stages[f"gradients, {name}"] = spent / sum(map(len, used))
+        # Of many gradients an image, two images are enough.
+        used = batches if name == "SimpleGradient" else [images[:2]]
+        stage(
+            f"gradients, {name}",
+            lambda e=explainer, u=used: [e(batch) for batch in u],
+            sum(map(len, used)),
+        )
     out = tss.SimpleGradient(model, layer)(images)
     out = {key: value.numpy() for key, value in out.items()}
     rows = [
@@ -94,11 +105,23 @@ def measure(files, model, number, batch_size, repeats):
         for n in range(count)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        write = core_seconds(lambda: results.write_shard(folder, 0, rows, {}), repeats)
+        stage("writing", lambda: results.write_shard(folder, 0, rows, {}), count)
         written = results.shard_path(folder, 0).stat().st_size
-    stages["writing"] = write / count
     sizes = {"read": sum(map(len, files)) / count, "written": written / count}
     return stages, sizes
+
+
+def measure_list(files=20_000):
+    """Core seconds and bytes of memory that the list of images takes, a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(files):
+            pathlib.Path(folder, f"{number:08d}.jpg").touch()
+        tracemalloc.start()
+        runs = sources.find_runs(folder)
+        memory = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        spent = core_seconds(lambda: sources.find_runs(folder), 1)
+    return spent / len(runs), memory / len(runs)
 
 
 def on_cores(stages, sizes, method, number, arguments):
@@ -180,8 +203,9 @@ def main():
     stages, sizes = measure(
         files, model, arguments.num, arguments.batch_size, arguments.repeats
     )
-    for name, seconds in stages.items():
-        print(json.dumps({"stage": name, "core_ms_an_image": round(1e3 * seconds, 2)}))
+    listing, memory = measure_list()
+    line = {"stage": "listing", "core_ms_an_image": round(1e3 * listing, 4)}
+    print(json.dumps({**line, "bytes_of_memory_an_image": round(memory)}))
     for name, size in sizes.items():
         print(json.dumps({"bytes": name, "kb_an_image": round(size / 1e3, 1)}))
     for number in NUMBERS:
