@@ -65,7 +65,7 @@ def test_readme_links_and_commands():
 
 
 def public_names():
-    for module in (tss, tss.metrics, tss.plots, tss.demo):
+    for module in (tss, tss.metrics, tss.plots, tss.demo, tss.distributed):
         for name in sorted(module.__all__):
             if not inspect.ismodule(getattr(module, name)) and name != "__version__":
                 yield name

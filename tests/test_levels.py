@@ -26,7 +26,7 @@ LEVELS = {
     "serving": 3,
     "callbacks": 5,
     "explanations": 4,
-    "distributed": 3,
+    "distributed": 4,
     "paper": 4,
     "cli": 5,
     "__main__": 6,
@@ -34,7 +34,7 @@ LEVELS = {
 FILES = sorted(ROOT.rglob("*.py"))
 IDS = [str(path.relative_to(ROOT)) for path in FILES]
 # Imported inside functions alone: drawing and reading are not everybody's.
-LAZY = {"matplotlib", "skimage", "scipy", "PIL", "pandas"}
+LAZY = {"matplotlib", "skimage", "scipy", "PIL", "pandas", "ray", "pyarrow"}
 
 
 def part_of(path):

@@ -16,7 +16,13 @@ from tf_superpixel_saliency.requirements import check_backend, quieten_command
 check_backend()
 quieten_command()
 
-from tf_superpixel_saliency import callbacks, demo, metrics, plots  # noqa: E402
+from tf_superpixel_saliency import (  # noqa: E402
+    callbacks,
+    demo,
+    distributed,
+    metrics,
+    plots,
+)
 from tf_superpixel_saliency.explainers import (  # noqa: E402
     LIME,
     RISE,
@@ -69,6 +75,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "demo",
+    "distributed",
     "explainable",
     "export",
     "group_map",

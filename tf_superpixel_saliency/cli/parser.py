@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tf_superpixel_saliency.cli import demo, explain, flags, serving_flags, study_flags
+from tf_superpixel_saliency.cli import (
+    demo,
+    flags,
+    ray_engine,
+    serving_flags,
+    study_flags,
+)
 from tf_superpixel_saliency.cli.errors import CommandError
 from tf_superpixel_saliency.version import __version__
 
@@ -37,6 +43,7 @@ examples:
   superpixel-saliency explain 'shots/*.png' --model my_model.keras --value-range 0 1
   superpixel-saliency explain cat.jpg --model MobileNetV2 --superpixels slic
   superpixel-saliency explain cat.jpg --superpixels Quickshift:kernel_size=3,max_dist=6
+  superpixel-saliency explain photos/ --engine ray --output maps
 
 The exit status is 0 if all photos were explained, 1 if any failed, 2 for a wrong flag.
 """
@@ -118,7 +125,8 @@ def _add_explain(commands):
         "a photo's map has the same bits whatever photos are beside it)",
     )
     flags.add_photo_limit(parser)
-    parser.set_defaults(run=explain.run)
+    ray_engine.add_flags(parser)
+    parser.set_defaults(run=ray_engine.run)
 
 
 def main(argv=None) -> int:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 import warnings
+from functools import partial
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.explainers import ahead, classifier, model_inputs, sources
+from tf_superpixel_saliency.explainers import (
+    ahead,
+    classifier,
+    model_inputs,
+    replicas,
+    sources,
+)
 from tf_superpixel_saliency.ops import checks
 
 
@@ -36,16 +42,30 @@ class CompiledModel(keras.Model):
             return super().__call__(images, **given, **kwargs)
         return self._explain(self._checked(*everything))
 
-    def _explain(self, tensors, count=None) -> dict:
-        """All outputs, of the first `count` images where those are not all of them."""
-        if self.run_eagerly:
-            out = super().__call__(**tensors)
-        else:
-            out = self._direct.function(self, tensors)(tensors)
-        if count is not None:
-            out = {key: value[:count] for key, value in out.items()}
+    def _explain(self, tensors) -> dict:
+        out = self._outputs(tensors)
         warn_about_status(out["status"].numpy(), stacklevel=4)
         return out
+
+    def _outputs(self, tensors, strategy=None) -> dict:
+        """Outputs of a checked batch, on the devices of a strategy where one is given.
+
+        Without one on the device at hand.
+        """
+        if not self.run_eagerly:
+            return self._direct.function(self, tensors, strategy)(tensors)
+        if strategy is not None:
+            call = partial(_call, self.call)
+            return replicas.shared(call, strategy, tensors)
+        return super().__call__(**tensors)
+
+    def _strategy(self):
+        """That of the scope it was made in, or is used in, where it has more devices.
+
+        `predict` is mostly called outside of the scope.
+        """
+        strategy = self.distribute_strategy
+        return strategy if strategy.num_replicas_in_sync > 1 else None
 
     def _checked(self, images, targets, segments, inputs=None) -> dict:
         inputs = checks.named_inputs(inputs)
@@ -87,6 +107,9 @@ class CompiledModel(keras.Model):
     ):
         """`keras.Model.predict` over arrays or a dataset: NumPy outputs.
 
+        An explainer that was made in the scope of a `tf.distribute.MirroredStrategy`
+        shares every batch among its devices; so does `explain_batches`.
+
         Args:
             x: images (N, H, W, C), a dictionary of "images", "targets", "segments"
                 and "inputs", or a `tf.data.Dataset` (or `PyDataset`, generator) of
@@ -103,12 +126,18 @@ class CompiledModel(keras.Model):
         """
         if not sources.is_array(x):
             x = sources.check_source(x)
+            if self._strategy() is not None:
+                return self._predict_on_replicas(x, None, verbose, steps, callbacks)
             if isinstance(x, tf.data.Dataset):
                 x = ahead.segmented_dataset(self, x) or x
             out = super().predict(x, verbose=verbose, steps=steps, callbacks=callbacks)
             warn_about_status(out["status"])
             return out
         checked = self._checked(*sources.unpack(x, targets, segments, inputs))
+        if self._strategy() is not None:
+            return self._predict_on_replicas(
+                checked, batch_size or 32, verbose, steps, callbacks
+            )
         arrays = tf.nest.map_structure(lambda value: value.numpy(), checked)
         count = len(arrays["images"])
         batch_size = batch_size or 32
@@ -125,6 +154,19 @@ class CompiledModel(keras.Model):
         out = {key: value[:count] for key, value in out.items()}
         warn_about_status(out["status"])
         return out
+
+    def _predict_on_replicas(self, data, batch_size, verbose, steps, callbacks):
+        if steps is None:
+            steps = replicas.number_of_batches(data, batch_size)
+        batches = sources.batches(data, batch_size)
+        outputs = (self._arrays(sources.as_tensors(**batch)) for batch in batches)
+        out = replicas.predict(self, outputs, steps, verbose, callbacks)
+        warn_about_status(out["status"], stacklevel=4)
+        return out
+
+    def _arrays(self, tensors):
+        out = self._outputs(tensors, self._strategy())
+        return {key: value.numpy() for key, value in out.items()}
 
     def explain_batches(self, data, batch_size=32):
         """Explain batch by batch, for data of any size: memory stays flat.
@@ -152,8 +194,9 @@ class CompiledModel(keras.Model):
             most = max(most, count)
             if self.jit_compile and 0 < count < most:
                 tensors = _filled(tensors, most)
-            out = self._explain(tensors, count)
-            yield {key: value.numpy() for key, value in out.items()}
+            out = {k: value[:count] for k, value in self._arrays(tensors).items()}
+            warn_about_status(out["status"])
+            yield out
 
     def compile(self, *args, jit_compile="auto", **kwargs):
         """As `keras.Model.compile`; `jit_compile=True` compiles the maps with XLA.
@@ -170,9 +213,12 @@ class CompiledModel(keras.Model):
         """Whether XLA compiles the explanation, at a call as under `predict`."""
         if self._auto_jit:
             return bool(tf.config.list_physical_devices("GPU")) and (
-                not tf.distribute.has_strategy() and self._all_layers_support_jit()
+                not self._is_distributed() and self._all_layers_support_jit()
             )
         return self._jit_compile
+
+    def _is_distributed(self):
+        return tf.distribute.has_strategy() or self._strategy() is not None
 
     @jit_compile.setter
     def jit_compile(self, value):
@@ -196,23 +242,29 @@ class _DirectCalls:
         self._functions = {}
         self._lock = threading.Lock()
 
-    def function(self, explainer, checked):
+    def function(self, explainer, checked, strategy=None):
         signature = {key: _free_batch(value) for key, value in checked.items()}
-        key = str(signature)
+        key = str(signature), strategy
         with self._lock:
             if key not in self._functions:
-                self._functions[key] = self._build(explainer, signature)
+                self._functions[key] = self._build(explainer, signature, strategy)
             return self._functions[key]
 
     @staticmethod
-    def _build(explainer, signature):
+    def _build(explainer, signature, strategy):
+        # TensorFlow counts the traces of a method for all of its objects together,
+        # and would warn of several explainers as of retracing; a partial has no
+        # code that others share.
+        call = partial(_call, explainer.call)
+        jit_compile = True if explainer.jit_compile else None
+        if strategy is not None:
+            if jit_compile:  # XLA compiles for one device
+                call = tf.function(call, jit_compile=True, autograph=False)
+            call, jit_compile = partial(replicas.shared, call, strategy), None
         return tf.function(
-            # TensorFlow counts the traces of a method for all of its objects together,
-            # and would warn of several explainers as of retracing; a partial has no
-            # code that others share.
-            functools.partial(_call, explainer.call),
+            call,
             input_signature=[signature],
-            jit_compile=True if explainer.jit_compile else None,
+            jit_compile=jit_compile,
             # As under Keras' `predict`; and errors keep their own text.
             autograph=False,
         )

@@ -176,13 +176,13 @@ class XRAI(SampledExplainer):
         several = [checks.checked_segments(s, shape) for s in several.swapaxes(0, 1)]
         return {**checked, "segments": tf.constant(np.stack(several, axis=1))}
 
-    def _explain(self, tensors):
+    def _outputs(self, tensors, strategy=None):
         # The compiled call takes segments of rank 3: images after one another.
         if "segments" in tensors and tensors["segments"].shape.rank == 4:
             segments = tensors["segments"]
             flat = tf.reshape(segments, [-1, *segments.shape[2:]])
             tensors = {**tensors, "segments": flat}
-        return super()._explain(tensors)
+        return super()._outputs(tensors, strategy)
 
     def get_config(self):
         config = super().get_config()
