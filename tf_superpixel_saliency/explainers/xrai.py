@@ -153,7 +153,7 @@ class XRAI(SampledExplainer):
     # -- several partitions an image ----------------------------------------------
 
     def _partition(self, images, segments):
-        """Partitions (N, R, H, W), also from those of `_explain`, (N·R, H, W)."""
+        """Partitions (N, R, H, W), also from those of `_outputs`, (N·R, H, W)."""
         if segments is None:
             segments = self.superpixels(images)
             return segments if segments.shape.rank == 4 else segments[:, None]
