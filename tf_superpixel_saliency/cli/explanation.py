@@ -26,13 +26,18 @@ class Explanation:
             method = getattr(explainers, arguments.method)
             settings = method_settings(arguments)
             self.pixel = method(loaded.model, **settings)
+            self.weights = arguments.group_weights
             self.grouped = None
             if (
                 arguments.partition == "dynamic"
                 and arguments.method != "SimpleGradient"
             ):
                 self.grouped = method(
-                    loaded.model, self.superpixels, partition="dynamic", **settings
+                    loaded.model,
+                    self.superpixels,
+                    partition="dynamic",
+                    weights=self.weights,
+                    **settings,
                 )
         except (TypeError, ValueError) as error:
             raise CommandError(str(error)) from None
@@ -42,6 +47,7 @@ class Explanation:
             "superpixels": type(self.superpixels).__name__,
             "superpixel_settings": _plain_config(self.superpixels),
             "partition": arguments.partition,
+            "weights": self.weights,
             **settings,
             "value_range": value_range,
             "version": __version__,
@@ -56,7 +62,7 @@ class Explanation:
         else:
             self.superpixels.check_range(images)
             out["segments"] = self.superpixels(images).numpy()
-            out["maps"] = mapping.group_map(pixel_maps, out["segments"])
+            out["maps"] = mapping.group_map(pixel_maps, out["segments"], self.weights)
             out["heatmaps"] = np.abs(out["maps"]).sum(axis=-1)
         return {**out, "pixel_maps": pixel_maps}
 

@@ -45,7 +45,7 @@ def explainer_of(model, arguments):
         arguments.superpixels, value_range=tuple(arguments.value_range)
     )
     method = getattr(explainers, arguments.method)
-    settings = method_settings(arguments)
+    settings = {**method_settings(arguments), "weights": arguments.group_weights}
     if arguments.method != "SimpleGradient":
         settings["partition"] = arguments.partition
     return method(model, superpixels, **settings)

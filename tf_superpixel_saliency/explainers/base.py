@@ -61,6 +61,10 @@ class Explainer(CompiledModel, abc.ABC):
             batch norms inside the convolutions before them, read anew from the live
             weights at every call, and the transpose of its first affine layers once
             for all samples. `freezing` says what was done, or why not.
+        weights: how a group's pixels are weighted: "mean", the paper's mean inside
+            each group; or "sqrt", the sum over √|S|, under which noise that is
+            independent from pixel to pixel has the same size in every group. Kept as
+            `group_weights`: a Keras model's `weights` are its variables.
         **kwargs: `name`, for `keras.Model`.
 
     Call arguments:
@@ -94,6 +98,7 @@ class Explainer(CompiledModel, abc.ABC):
         model_output="auto",
         preprocess=None,
         fold_batch_norms=True,
+        weights="mean",
         **kwargs,
     ):
         kwargs.setdefault("dtype", "float32")
@@ -111,7 +116,17 @@ class Explainer(CompiledModel, abc.ABC):
         self.model_output = model_output
         self.preprocess = preprocess
         self.fold_batch_norms = bool(fold_batch_norms)
+        self.group_weights = self._checked_weights(weights)
         self.built = True
+
+    def _checked_weights(self, weights):
+        checks.checked_choice("weights", weights, groups.WEIGHTS)
+        if weights != "mean" and not self.groups_maps:
+            raise ValueError(
+                f"{type(self).__name__} gives each super-pixel a value of its own and "
+                f'averages nothing in it: weights must be "mean", but got {weights!r}.'
+            )
+        return weights
 
     @property
     def freezing(self) -> Freezing | None:
@@ -120,6 +135,9 @@ class Explainer(CompiledModel, abc.ABC):
         None before the first call, and for `GradCAM`, which runs the layers itself.
         """
         return self._scorer.freezer.freezing
+
+    # Whether maps are made pixel by pixel and then grouped.
+    groups_maps = True
 
     # -- inside the graph ---------------------------------------------------------
 
@@ -144,7 +162,7 @@ class Explainer(CompiledModel, abc.ABC):
         status, usable = _status(finite, result)
         maps = result.maps
         if segments is not None and not result.grouped:
-            maps = groups.group_mean(maps, segments)
+            maps = groups.group_mean(maps, segments, self.group_weights)
         maps = tf.where(usable[:, None, None, None], maps, np.nan)
         # These were made with black pixels, or of another class: no numbers to show.
         values = {"scores": result.score.value, **result.extras}
@@ -183,6 +201,7 @@ class Explainer(CompiledModel, abc.ABC):
             "model_output": self.model_output,
             "preprocess": saving.serialized(self.preprocess),
             "fold_batch_norms": self.fold_batch_norms,
+            "weights": self.group_weights,
         }
 
     @classmethod

@@ -16,7 +16,8 @@ class IntegratedGradients(SampledExplainer):
 
     Sundararajan, Taly and Yan, ICML 2017. The paper's κ acts on the finished map, so
     (x − x′) ⊙ gradient is what is grouped: its sum over the pixels, and with it
-    completeness Σ map = f(x) − f(x′), survives.
+    completeness Σ map = f(x) − f(x′), survives. With `weights="sqrt"` it doesn't: a
+    group then adds √|S| times as much to the sum.
 
     Args:
         model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
@@ -34,7 +35,7 @@ class IntegratedGradients(SampledExplainer):
             and fewer with any smoothing.
 
     Among the outputs is `completeness_error` (N,) float32:
-    |Σ map − (f(x) − f(x′))|. It can be small while the map is still wrong.
+    |Σ map − (f(x) − f(x′))|, the map's sum taken before grouping. It can be small while the map is still wrong.
     """
 
     def __init__(
@@ -111,11 +112,10 @@ class IntegratedGradients(SampledExplainer):
             alphas = tf.gather(nodes, numbers)
             return start + alphas[:, :, None, None, None] * difference
 
-        maps, *num_groups = self.add_up_gradients(
-            images, score.targets, segments, points, weights, change
+        maps, total, *num_groups = self.add_up_gradients(
+            images, score.targets, segments, points, weights, change, with_sums=True
         )
-        # Summed in float64: 150,000 terms of either sign.
-        total = tf.reduce_sum(tf.cast(maps, tf.float64), [1, 2, 3])
+        total = tf.cast(total, tf.float64)
         gain = tf.cast(score.value, tf.float64) - tf.cast(start_score.value, tf.float64)
         extras = {"completeness_error": tf.cast(tf.abs(total - gain), tf.float32)}
         return self.attribution(maps, score, extras, num_groups)

@@ -85,7 +85,7 @@ class SampledExplainer(Explainer, abc.ABC):
             row_segments, further = self._row_segments(rows, segments, count)
             maps, values = contribution(gradients, numbers, row_segments)
             if self.is_dynamic:
-                maps = groups.group_mean(maps, row_segments)
+                maps = groups.group_mean(maps, row_segments, self.group_weights)
             shares = weights[:, None] * tf.ones([1, batch])
             return tuple(
                 _weighted_sum(shares, value, batch)
@@ -99,7 +99,14 @@ class SampledExplainer(Explainer, abc.ABC):
         return sum_over_samples(add, zeros, self._num_points, batch, self.chunk_size)
 
     def add_up_gradients(
-        self, images, targets, segments, points, weights=None, factor=None
+        self,
+        images,
+        targets,
+        segments,
+        points,
+        weights=None,
+        factor=None,
+        with_sums=False,
     ):
         """Σ over the points of weight · factor ⊙ gradient, in chunks.
 
@@ -110,13 +117,16 @@ class SampledExplainer(Explainer, abc.ABC):
             images, targets, segments, points: as in `add_up`.
             weights: (num_points, N) float32, or None for ones.
             factor: like the gradients of the images, or None for ones.
+            with_sums: whether the sums of the maps over all values, taken before any
+                grouping, are wanted as well.
 
         Returns:
-            As `add_up`, without extras.
+            As `add_up`, with those sums (N,) as the only extra.
         """
         if not self.is_dynamic:
             total = self._sum_at_start(images, targets, points, weights)
-            return (total if factor is None else factor * total,)
+            total = total if factor is None else factor * total
+            return (total, _sums(total)) if with_sums else (total,)
 
         def contribution(gradients, numbers, row_segments):
             del row_segments
@@ -126,9 +136,11 @@ class SampledExplainer(Explainer, abc.ABC):
             if factor is not None:
                 rows = tf.tile(factor, [tf.shape(numbers)[0], 1, 1, 1])
                 gradients = rows * gradients
-            return gradients, ()
+            return gradients, (_sums(gradients),) if with_sums else ()
 
-        return self.add_up(images, targets, segments, points, contribution)
+        return self.add_up(
+            images, targets, segments, points, contribution, int(with_sums)
+        )
 
     def _sum_at_start(self, images, targets, points, weights):
         """Σ weight · gradient, (N, H, W, C'): added up behind the affine layers."""
@@ -196,6 +208,11 @@ def _rows(points, images):
     """(k, N, H, W, C) → (k·N, H, W, C), static sizes kept."""
     rows = tf.reshape(points, tf.concat([[-1], tf.shape(images)[1:]], axis=0))
     return tf.ensure_shape(rows, [None, *images.shape[1:]])
+
+
+def _sums(maps):
+    """(N, H, W, C) → (N,). In float64: 150,000 terms of either sign."""
+    return tf.cast(tf.reduce_sum(tf.cast(maps, tf.float64), [1, 2, 3]), tf.float32)
 
 
 def _weighted_sum(weights, values, batch):

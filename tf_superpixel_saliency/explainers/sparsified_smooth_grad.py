@@ -83,7 +83,9 @@ class SparsifiedSmoothGrad(SmoothGrad):
         def contribution(gradients, numbers, row_segments):
             del numbers
             if group_first and row_segments is not None:
-                gradients = groups.group_mean(gradients, row_segments)
+                gradients = groups.group_mean(
+                    gradients, row_segments, self.group_weights
+                )
             kept, share = sparsify(gradients, self.top_fraction, saturation)
             # NaN is among the highest or not as its bits say: it must stay seen.
             finite = checks.all_finite(gradients)
