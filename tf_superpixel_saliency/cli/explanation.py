@@ -7,6 +7,10 @@ import numpy as np
 from tf_superpixel_saliency import explainers, mapping
 from tf_superpixel_saliency.cli.errors import CommandError
 from tf_superpixel_saliency.superpixels import naming
+from tf_superpixel_saliency.superpixels.choice import (
+    SuperpixelChoice,
+    usual_candidates,
+)
 from tf_superpixel_saliency.version import __version__
 
 
@@ -20,22 +24,19 @@ class Explanation:
     def __init__(self, loaded, arguments):
         value_range = tuple(arguments.value_range)
         try:
-            self.superpixels = naming.from_text(
-                arguments.superpixels, value_range=value_range
-            )
+            self.superpixels = superpixels_of(arguments, loaded.size)
             method = getattr(explainers, arguments.method)
             settings = method_settings(arguments)
             self.pixel = method(loaded.model, **settings)
             self.weights = arguments.group_weights
             self.grouped = None
-            if (
-                arguments.partition == "dynamic"
-                and arguments.method != "SimpleGradient"
-            ):
+            dynamic = arguments.partition == "dynamic"
+            dynamic &= arguments.method != "SimpleGradient"
+            if dynamic or isinstance(self.superpixels, SuperpixelChoice):
                 self.grouped = method(
                     loaded.model,
                     self.superpixels,
-                    partition="dynamic",
+                    partition=arguments.partition,
                     weights=self.weights,
                     **settings,
                 )
@@ -65,6 +66,18 @@ class Explanation:
             out["maps"] = mapping.group_map(pixel_maps, out["segments"], self.weights)
             out["heatmaps"] = np.abs(out["maps"]).sum(axis=-1)
         return {**out, "pixel_maps": pixel_maps}
+
+
+def superpixels_of(arguments, side):
+    """The layer that `--superpixels` names, for images of that side.
+
+    Raises:
+        ValueError: an unknown name or setting.
+    """
+    value_range = tuple(arguments.value_range)
+    if naming.plain(arguments.superpixels) == "auto":
+        return SuperpixelChoice(usual_candidates(side, value_range))
+    return naming.from_text(arguments.superpixels, value_range=value_range)
 
 
 def method_settings(arguments) -> dict:

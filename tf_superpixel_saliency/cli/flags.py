@@ -91,7 +91,8 @@ def add_method(parser) -> None:
         default="Quickshift",
         metavar="NAME[:SETTING=VALUE,…]",
         help="Quickshift (default), SLIC, Felzenszwalb, CompactWatershed, SquareGrid "
-        "or RandomPartition, with the settings of the class of that name",
+        "or RandomPartition, with the settings of the class of that name; auto chooses "
+        "for each photo by the noise of its map (SmoothGrad, SparsifiedSmoothGrad)",
     )
     parser.add_argument(
         "--partition",

@@ -73,7 +73,8 @@ class SampledExplainer(Explainer, abc.ABC):
 
         Returns:
             The sums: (N, H, W, C'), then `extras` of (N,), then for "dynamic" the
-            number of groups (N,).
+            number of groups (N,), or where a partition is to be chosen the sum over
+            the points of even number, (N, H, W, C').
         """
         batch = tf.shape(images)[0]
         row = tf.zeros_like(images[:, 0, 0, 0])
@@ -87,15 +88,19 @@ class SampledExplainer(Explainer, abc.ABC):
             if self.is_dynamic:
                 maps = groups.group_mean(maps, row_segments, self.group_weights)
             shares = weights[:, None] * tf.ones([1, batch])
-            return tuple(
+            sums = [
                 _weighted_sum(shares, value, batch)
                 for value in (maps, *values, *further)
-            )
+            ]
+            if self.chooses_partition:
+                sums.append(_weighted_sum(_of_even(numbers, shares), maps, batch))
+            return tuple(sums)
 
         further = 1 if self.is_dynamic else 0
-        zeros = (tf.zeros_like(self._scorer.prepared(images)),) + (row,) * (
-            extras + further
-        )
+        image = tf.zeros_like(self._scorer.prepared(images))
+        zeros = (image,) + (row,) * (extras + further)
+        if self.chooses_partition:
+            zeros += (image,)
         return sum_over_samples(add, zeros, self._num_points, batch, self.chunk_size)
 
     def add_up_gradients(
@@ -124,9 +129,9 @@ class SampledExplainer(Explainer, abc.ABC):
             As `add_up`, with those sums (N,) as the only extra.
         """
         if not self.is_dynamic:
-            total = self._sum_at_start(images, targets, points, weights)
+            total, *even = self._sum_at_start(images, targets, points, weights)
             total = total if factor is None else factor * total
-            return (total, _sums(total)) if with_sums else (total,)
+            return (total, _sums(total)) if with_sums else (total, *even)
 
         def contribution(gradients, numbers, row_segments):
             del row_segments
@@ -143,7 +148,11 @@ class SampledExplainer(Explainer, abc.ABC):
         )
 
     def _sum_at_start(self, images, targets, points, weights):
-        """Σ weight · gradient, (N, H, W, C'): added up behind the affine layers."""
+        """Σ weight · gradient, (N, H, W, C'): added up behind the affine layers.
+
+        In a list, with that over the points of even number behind it where a
+        partition is to be chosen.
+        """
         batch = tf.shape(images)[0]
 
         def add(numbers, used):
@@ -152,13 +161,17 @@ class SampledExplainer(Explainer, abc.ABC):
             shares = used[:, None] * tf.ones([1, batch])
             if weights is not None:
                 shares = shares * tf.gather(weights, numbers)
-            return (_weighted_sum(shares, gradients, batch),)
+            sums = [_weighted_sum(shares, gradients, batch)]
+            if self.chooses_partition:
+                even = _of_even(numbers, shares)
+                sums.append(_weighted_sum(even, gradients, batch))
+            return tuple(sums)
 
         zeros = (tf.zeros_like(self._scorer.start(images)),)
-        (total,) = sum_over_samples(
-            add, zeros, self._num_points, batch, self.chunk_size
-        )
-        return self._scorer.back_to_images(images, total)
+        if self.chooses_partition:
+            zeros *= 2
+        sums = sum_over_samples(add, zeros, self._num_points, batch, self.chunk_size)
+        return [self._scorer.back_to_images(images, total) for total in sums]
 
     def _rows_at(self, numbers, images, targets, points):
         """Numbers (k,) → the same within range, their rows (k·N, …) and targets."""
@@ -179,11 +192,20 @@ class SampledExplainer(Explainer, abc.ABC):
         segments = self.superpixels(tf.stop_gradient(seen))
         return segments, (tf.cast(groups.count_groups(segments), tf.float32),)
 
-    def attribution(self, maps, score, extras, num_groups=()) -> Attribution:
-        """The result, with the mean number of groups where it was counted."""
+    def attribution(self, maps, score, extras, further=()) -> Attribution:
+        """The result, with what `add_up` returned behind its extras."""
         if self.is_dynamic:
-            extras["num_groups"] = num_groups[0] / self._num_points
-        return Attribution(maps, self.is_dynamic, score, extras)
+            extras["num_groups"] = further[0] / self._num_points
+        halves = self._halves(maps, further[0]) if self.chooses_partition else None
+        return Attribution(maps, self.is_dynamic, score, extras, halves)
+
+    def _halves(self, maps, even_sum):
+        """The maps from the samples of even and of odd number, as `Attribution` has."""
+        number = self._num_points
+        even, odd = (number + 1) // 2, number // 2
+        rest = number * maps - even_sum
+        # Var((e·a + o·b)/n) over Var(a − b), of means over e and o samples, e + o = n.
+        return even_sum / even, rest / odd, even * odd / number**2
 
     def call(self, images, targets=None, segments=None, inputs=None):
         if self.is_dynamic and (
@@ -208,6 +230,11 @@ def _rows(points, images):
     """(k, N, H, W, C) → (k·N, H, W, C), static sizes kept."""
     rows = tf.reshape(points, tf.concat([[-1], tf.shape(images)[1:]], axis=0))
     return tf.ensure_shape(rows, [None, *images.shape[1:]])
+
+
+def _of_even(numbers, shares):
+    """The shares of the points of even number, 0 for the others."""
+    return shares * tf.cast(numbers % 2 == 0, tf.float32)[:, None]
 
 
 def _sums(maps):

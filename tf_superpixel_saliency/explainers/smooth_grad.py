@@ -34,7 +34,15 @@ class SmoothGrad(SampledExplainer):
             want another one: compare `num_groups` with the clean image's groups.
 
     The class explained is that of the clean image, and so is `scores`.
+
+    With `superpixels="auto"` or a `SuperpixelChoice` the partition is chosen by the
+    two halves of the noise samples, those of even and of odd number. They tell the
+    sampling error and not what another training would change, so that the choice
+    suits this network's map with infinitely many samples: it is finer than what two
+    trainings agree on most, and the finer, the more samples there are.
     """
+
+    draws_noise = True
 
     def __init__(
         self,
@@ -64,6 +72,21 @@ class SmoothGrad(SampledExplainer):
         self.num_samples = int(num_samples)
         self.noise_level = checks.checked_number("noise_level", noise_level, 0)
         self.seed = checks.checked_seed(seed)
+        if self.chooses_partition:
+            self._check_halves()
+
+    def _check_halves(self):
+        if self.is_dynamic:
+            raise ValueError(
+                'superpixels are chosen for the clean image: use partition="static", '
+                'or one layer with partition="dynamic".'
+            )
+        if self.num_samples < 2 or not self.noise_level:
+            raise ValueError(
+                "superpixels are chosen by two halves of noise samples: num_samples "
+                "must be at least 2 and noise_level above 0, but got "
+                f"{self.num_samples} and {self.noise_level}."
+            )
 
     def noisy_points(self, images):
         """Numbers (k,) of samples → (k, N, H, W, C) noisy copies of the images."""
@@ -82,10 +105,10 @@ class SmoothGrad(SampledExplainer):
 
     def attribute(self, images, targets, segments):
         score = self._scorer.evaluate(images, targets)
-        total, *num_groups = self.add_up_gradients(
+        total, *further = self.add_up_gradients(
             images, score.targets, segments, self.noisy_points(images)
         )
-        return self.attribution(total / self.num_samples, score, {}, num_groups)
+        return self.attribution(total / self.num_samples, score, {}, further)
 
     def get_config(self):
         return {

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.explainers.base import Attribution
 from tf_superpixel_saliency.explainers.smooth_grad import SmoothGrad
 from tf_superpixel_saliency.ops import checks, groups
 from tf_superpixel_saliency.ops.sparsify import sparsify
@@ -74,11 +73,18 @@ class SparsifiedSmoothGrad(SmoothGrad):
                 f"{saturation_fraction} and {top_fraction}."
             )
         self.order = checks.checked_choice("order", order, ORDERS)
+        if self.chooses_partition and order != "group_last":
+            raise ValueError(
+                "superpixels are chosen by maps that are not grouped yet: use "
+                'order="group_last", or one layer.'
+            )
 
     def attribute(self, images, targets, segments):
         score = self._scorer.evaluate(images, targets)
         saturation = self.saturation_fraction if self.relaxed else None
         group_first = self.order == "sparsify_last"
+        if self.chooses_partition:
+            segments = None  # several an image; they are for the finished map
 
         def contribution(gradients, numbers, row_segments):
             del numbers
@@ -91,15 +97,15 @@ class SparsifiedSmoothGrad(SmoothGrad):
             finite = checks.all_finite(gradients)
             return tf.where(finite[:, None, None, None], kept, np.nan), (share,)
 
-        total, share, *num_groups = self.add_up(
+        total, share, *further = self.add_up(
             images, score.targets, segments, self.noisy_points(images), contribution, 1
         )
         extras = {"kept_fraction": share / self.num_samples}
         maps = total / self.num_samples
-        result = self.attribution(maps, score, extras, num_groups)
+        result = self.attribution(maps, score, extras, further)
         # Sparsified group means are constant in their groups already: grouping them
         # again would add nothing but rounding.
-        return Attribution(maps, result.grouped or group_first, score, result.extras)
+        return result._replace(grouped=result.grouped or group_first)
 
     def get_config(self):
         return {

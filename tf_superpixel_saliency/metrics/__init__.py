@@ -38,6 +38,7 @@ from tf_superpixel_saliency.metrics.mu_fidelity import (
     mu_fidelity,
     subset_drops,
 )
+from tf_superpixel_saliency.metrics.partition_risk import PartitionRisk, partition_risk
 from tf_superpixel_saliency.metrics.randomization import randomize_layers
 from tf_superpixel_saliency.metrics.ranking import pixel_orders, pixel_scores
 from tf_superpixel_saliency.metrics.road import RoadCurve, road
@@ -58,6 +59,7 @@ from tf_superpixel_saliency.metrics.ssim import structural_similarity
 from tf_superpixel_saliency.metrics.stability import (
     cosine_similarity,
     l2_distance,
+    prediction_score,
     rank_correlation,
 )
 from tf_superpixel_saliency.metrics.theory import (
@@ -84,6 +86,7 @@ __all__ = [
     "LossGap",
     "MeGe",
     "MuFidelity",
+    "PartitionRisk",
     "PerturbationCurve",
     "RandomizationCheck",
     "ReCo",
@@ -110,9 +113,11 @@ __all__ = [
     "mege_and_reco",
     "mu_fidelity",
     "paired_difference",
+    "partition_risk",
     "perturbation_curve",
     "pixel_orders",
     "pixel_scores",
+    "prediction_score",
     "random_order_maps",
     "randomization_check",
     "randomize_layers",
