@@ -44,6 +44,7 @@ from tf_superpixel_saliency.superpixels import (  # noqa: E402
     RandomPartition,
     SquareGrid,
 )
+from tf_superpixel_saliency.superpixels.choice import SuperpixelChoice  # noqa: E402
 from tf_superpixel_saliency.version import __version__  # noqa: E402
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "SmoothGrad",
     "SparsifiedSmoothGrad",
     "SquareGrid",
+    "SuperpixelChoice",
     "__version__",
     "callbacks",
     "demo",

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.reference import partition_risk as reference
-from tf_superpixel_saliency.metrics import partition_risk
+from tf_superpixel_saliency.metrics import partition_risk, prediction_score
 from tf_superpixel_saliency.ops import partition_risk as in_graph
 
 SIDE = 8
@@ -31,6 +31,11 @@ def test_equals_the_matrices(name):
     np.testing.assert_allclose(found.bias, bias, atol=1e-10)
     np.testing.assert_allclose(found.variance, variance, atol=1e-10)
     np.testing.assert_allclose(found.risk, bias + variance, atol=1e-10)
+    for i, (one, other) in enumerate(zip(a, b)):
+        signal = np.sum(one * other)
+        kept = signal - bias[i]
+        expected = reference.shrunk(signal, kept, variance[i])
+        assert found.shrunk[i] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", PARTITIONS)
@@ -38,7 +43,7 @@ def test_is_the_expected_squared_distance_from_the_signal(name):
     # Signal 3 in the left half of the upper half, noise 2: solved by hand.
     signal = np.zeros((SIDE, SIDE, 1))
     signal[:4, :4] = 3.0
-    # ‖(I − κ)s‖²: 16·9 less 8·... what each partition's means keep of it.
+    # ‖κs‖² of ‖s‖² = 16·9: of mean 3/2 in 32 pixels, of mean 3/4 in 64.
     kept = {"pixels": 144.0, "squares": 144.0, "halves": 72.0, "one": 36.0}[name]
     groups = {"pixels": 64, "squares": 16, "halves": 2, "one": 1}[name]
     a, b = pairs(signal, 2.0, 4000, seed=1)
@@ -50,6 +55,23 @@ def test_is_the_expected_squared_distance_from_the_signal(name):
     ):
         error = values.std(ddof=1) / np.sqrt(len(values))
         assert abs(values.mean() - expected) <= 4 * error + 1e-9
+
+
+def test_shrunk_is_least_where_the_prediction_score_is_highest():
+    # Noise far above the signal: the risk itself would take one group, near to zero.
+    random = np.random.default_rng(4)
+    signal = random.standard_normal(16)[SQUARES][..., None]
+    signal = signal - signal.mean()
+    a, b = pairs(signal, 3.0, 400, seed=5)
+    risks = {k: partition_risk(a, b, v) for k, v in PARTITIONS.items()}
+    least = {k: found.risk.mean() for k, found in risks.items()}
+    assert min(least, key=least.get) == "one"
+    least = {k: found.shrunk.mean() for k, found in risks.items()}
+    scores = {
+        k: prediction_score(a, np.broadcast_to(signal, a.shape), v).mean()
+        for k, v in PARTITIONS.items()
+    }
+    assert min(least, key=least.get) == max(scores, key=scores.get) == "squares"
 
 
 def test_the_mean_of_two_maps_has_half_the_variance():
@@ -103,7 +125,7 @@ def test_the_graph_equals_numpy_and_chooses_the_least(xla):
         tf.constant(b, tf.float32),
         tf.constant(segments, tf.int32),
     )
-    expected = [partition_risk(a, b, one, 2).risk for one in (*layers, None)]
+    expected = [partition_risk(a, b, one, 2).shrunk for one in (*layers, None)]
     np.testing.assert_allclose(risks, np.transpose(expected), rtol=1e-4, atol=1e-3)
     np.testing.assert_array_equal(chosen, np.argmin(expected, axis=0))
     pixels = np.arange(SIDE**2).reshape(SIDE, SIDE)

@@ -23,11 +23,13 @@ class PartitionRisk(NamedTuple):
         risk: bias + variance.
         bias: ⟨(I − κ)a, (I − κ)b⟩, which estimates ‖(I − κ)s‖².
         variance: ½‖κ(a − b)‖², which estimates E‖κn‖², over `num_averaged`.
+        shrunk: the risk of the best multiple of κa.
     """
 
     risk: np.ndarray
     bias: np.ndarray
     variance: np.ndarray
+    shrunk: np.ndarray
 
 
 def partition_risk(
@@ -46,6 +48,14 @@ def partition_risk(
     Raw and of the maps' own scale: compare partitions on the same maps, and average
     over images after dividing by the risk of pixels.
 
+    Where the noise is larger than the signal a map of zeros is nearer to s than any
+    map with details, and the risk takes the fewest groups there are. A map that is
+    looked at has no scale: `shrunk` is the least risk of all multiples of κa,
+
+        ‖s‖² − ‖κs‖⁴ / (‖κs‖² + E‖κn‖²),  ⟨a, b⟩ for ‖s‖² and ⟨κa, κb⟩ for ‖κs‖².
+
+    Its smallest value has the partition of the largest expected `prediction_score`.
+
     What the noise is depends on the pair. Two trainings: all that training leaves to
     chance. Two draws of one network's noise samples: the sampling error alone; what
     the training left there is in both maps, and counts as signal.
@@ -59,7 +69,7 @@ def partition_risk(
             a network's own, 2 for the mean of the two.
 
     Returns:
-        `PartitionRisk(risk, bias, variance)`, NaN where a map is not finite.
+        `PartitionRisk(risk, bias, variance, shrunk)`, NaN where a map is not finite.
 
     Raises:
         ValueError, TypeError: shapes that don't fit, segments that aren't labels, or
@@ -79,21 +89,26 @@ def partition_risk(
     num_averaged = checks.checked_count("num_averaged", num_averaged)
     if segments is not None:
         segments = checks.checked_segments(segments, maps_a.shape)
-    rows = np.full((len(maps_a), 2), np.nan)
+    rows = np.full((len(maps_a), 3), np.nan)
     for i, pair in enumerate(zip(maps_a, maps_b)):
         a, b = (np.asarray(one, np.float64) for one in pair)
         if np.isfinite(a).all() and np.isfinite(b).all():
-            rows[i] = _bias_and_variance(
-                a, b, None if segments is None else segments[i]
-            )
-    bias, variance = rows.T
+            labels = None if segments is None else segments[i]
+            rows[i] = _terms(a, b, labels)
+    bias, variance, kept = rows.T
     variance = variance / num_averaged
-    return PartitionRisk(bias + variance, bias, variance)
+    # Below 0 where the estimate finds no signal in the groups.
+    signal, kept = bias + kept, np.maximum(kept, 0)
+    energy = kept + variance
+    gained = np.divide(kept**2, energy, out=np.zeros_like(kept), where=energy != 0)
+    return PartitionRisk(bias + variance, bias, variance, signal - gained)
 
 
-def _bias_and_variance(a, b, labels):
+def _terms(a, b, labels):
+    """⟨(I − κ)a, (I − κ)b⟩, ½‖κ(a − b)‖² and ⟨κa, κb⟩."""
     grouped_a, grouped_b = (
         one if labels is None else group_map(one, labels) for one in (a, b)
     )
     bias = np.sum((a - grouped_a) * (b - grouped_b))
-    return bias, np.sum((grouped_a - grouped_b) ** 2) / 2
+    variance = np.sum((grouped_a - grouped_b) ** 2) / 2
+    return bias, variance, np.sum(grouped_a * grouped_b)

@@ -1,6 +1,6 @@
-"""The unbiased risk of several partitions, and the partition of the least, in a graph.
+"""The risk of several partitions, and the partition of the least, in a graph.
 
-`metrics.partition_risk` says what the risk is, and is its twin in NumPy.
+`metrics.partition_risk` says what the risk is; it is `shrunk` there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from tf_superpixel_saliency.ops import groups
 def partition_risks(
     first: tf.Tensor, second: tf.Tensor, segments: tf.Tensor, variance_share: float
 ) -> tf.Tensor:
-    """⟨(I − κ)a, (I − κ)b⟩ + share · ‖κ(a − b)‖² of each partition, and of pixels.
+    """The risk of the best multiple of κa, of each partition and of pixels.
+
+    ⟨a, b⟩ − ⟨κa, κb⟩² / (⟨κa, κb⟩ + share · ‖κ(a − b)‖²), where ⟨κa, κb⟩ is above 0.
 
     Args:
         first, second: (N, H, W, C) float32, two maps with independent noise: a and b.
@@ -24,15 +26,18 @@ def partition_risks(
     Returns:
         (N, R + 1) float64: the last is that of pixels, κ = I.
     """
-    difference = first - second
-    risks = []
-    for labels in tf.unstack(segments, axis=1):
-        grouped = [groups.group_mean(one, labels) for one in (first, second)]
-        bias = _inner(first - grouped[0], second - grouped[1])
-        variance = _inner(*[grouped[0] - grouped[1]] * 2)
-        risks.append(bias + variance_share * variance)
-    risks.append(variance_share * _inner(difference, difference))
-    return tf.stack(risks, axis=1)
+    signal = _inner(first, second)
+
+    def risk(a, b):
+        kept = tf.maximum(_inner(a, b), 0.0)
+        variance = variance_share * _inner(a - b, a - b)
+        return signal - tf.math.divide_no_nan(kept**2, kept + variance)
+
+    risks = [
+        risk(groups.group_mean(first, labels), groups.group_mean(second, labels))
+        for labels in tf.unstack(segments, axis=1)
+    ]
+    return tf.stack([*risks, risk(first, second)], axis=1)
 
 
 def choose_partition(segments: tf.Tensor, risks: tf.Tensor):
@@ -44,7 +49,8 @@ def choose_partition(segments: tf.Tensor, risks: tf.Tensor):
 
     Returns:
         (N, H, W) int32, where pixels were chosen each pixel its own group; and which,
-        (N,) int32, R for pixels. The first one where the risks are not finite.
+        (N,) int32, R for pixels. The first one where the risks are NaN, and of equal
+        ones the first.
     """
     known = tf.where(tf.math.is_nan(risks), tf.cast(float("inf"), risks.dtype), risks)
     chosen = tf.argmin(known, axis=1, output_type=tf.int32)

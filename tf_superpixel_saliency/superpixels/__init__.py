@@ -1,6 +1,5 @@
 """Super-pixel layers: `images -> segments`, one algorithm a file."""
 
-from tf_superpixel_saliency.superpixels.choice import SuperpixelChoice
 from tf_superpixel_saliency.superpixels.compact_watershed import CompactWatershed
 from tf_superpixel_saliency.superpixels.felzenszwalb import Felzenszwalb
 from tf_superpixel_saliency.superpixels.quickshift import Quickshift
