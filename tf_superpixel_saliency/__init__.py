@@ -17,6 +17,7 @@ check_backend()
 quieten_command()
 
 from tf_superpixel_saliency import callbacks, demo, metrics, plots  # noqa: E402
+from tf_superpixel_saliency.consensus import Consensus, ConsensusMaps  # noqa: E402
 from tf_superpixel_saliency.explainers import (  # noqa: E402
     LIME,
     RISE,
@@ -53,6 +54,8 @@ __all__ = [
     "SLIC",
     "XRAI",
     "CompactWatershed",
+    "Consensus",
+    "ConsensusMaps",
     "Explainable",
     "Explanation",
     "Felzenszwalb",

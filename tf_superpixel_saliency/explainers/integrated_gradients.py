@@ -35,7 +35,8 @@ class IntegratedGradients(SampledExplainer):
             and fewer with any smoothing.
 
     Among the outputs is `completeness_error` (N,) float32:
-    |Σ map − (f(x) − f(x′))|, the map's sum taken before grouping. It can be small while the map is still wrong.
+    |Σ map − (f(x) − f(x′))|, the map's sum taken before grouping. It can be small
+    while the map is still wrong.
     """
 
     def __init__(

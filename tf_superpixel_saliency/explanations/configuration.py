@@ -199,8 +199,8 @@ def _named_layer(superpixels, value_range):
         return superpixel_naming.from_text(superpixels, value_range=value_range)
     raise TypeError(
         "superpixels must be a name such as 'quickshift' or 'slic:n_segments=50', a "
-        f"super-pixel layer, 'auto', or None for pixels, but got {superpixels!r}. Regions of "
-        "your own are passed as segments=labels."
+        f"super-pixel layer, 'auto', or None for pixels, but got {superpixels!r}. "
+        "Regions of your own are passed as segments=labels."
     )
 
 

@@ -63,9 +63,9 @@ class Explainable:
             superpixels: a name with settings if wanted ("quickshift",
                 "slic:n_segments=50"), a super-pixel layer, None or "pixels" for
                 pixels, "auto" for a choice of its own in each image by the methods
-                that draw noise, or "default": `Quickshift()`, `SLIC(n_segments=100)` for images
-                of less than 64 pixels a side, and their own for the methods of
-                regions. For XRAI a list of them, too.
+                that draw noise, or "default": `Quickshift()`, `SLIC(n_segments=100)`
+                for images of less than 64 pixels a side, and their own for the methods
+                of regions. For XRAI a list of them, too.
             segments: (H, W) or (N, H, W) integers, groups of your own.
             inputs: further inputs of the model, {name: (N, …)}.
             class_names: names of the classes for pictures: a list, a dictionary or a

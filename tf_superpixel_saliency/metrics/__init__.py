@@ -38,6 +38,10 @@ from tf_superpixel_saliency.metrics.mu_fidelity import (
     mu_fidelity,
     subset_drops,
 )
+from tf_superpixel_saliency.metrics.network_agreement import (
+    NetworkAgreement,
+    network_agreement,
+)
 from tf_superpixel_saliency.metrics.partition_risk import PartitionRisk, partition_risk
 from tf_superpixel_saliency.metrics.randomization import randomize_layers
 from tf_superpixel_saliency.metrics.ranking import pixel_orders, pixel_scores
@@ -73,7 +77,11 @@ from tf_superpixel_saliency.metrics.uniform_stability import (
     grouped_stability,
     uniform_stability,
 )
-from tf_superpixel_saliency.metrics.verdicts import holm, verdict
+from tf_superpixel_saliency.metrics.variance_split import (
+    VarianceSplit,
+    variance_split,
+)
+from tf_superpixel_saliency.metrics.verdicts import benjamini_hochberg, holm, verdict
 
 __all__ = [
     "ChanceCorrected",
@@ -86,6 +94,7 @@ __all__ = [
     "LossGap",
     "MeGe",
     "MuFidelity",
+    "NetworkAgreement",
     "PartitionRisk",
     "PerturbationCurve",
     "RandomizationCheck",
@@ -95,6 +104,8 @@ __all__ = [
     "Robustness",
     "SubsetDrops",
     "UniformStability",
+    "VarianceSplit",
+    "benjamini_hochberg",
     "bootstrap_interval",
     "chance_corrected",
     "correlate_drops",
@@ -112,6 +123,7 @@ __all__ = [
     "mege",
     "mege_and_reco",
     "mu_fidelity",
+    "network_agreement",
     "paired_difference",
     "partition_risk",
     "perturbation_curve",
@@ -132,5 +144,6 @@ __all__ = [
     "subset_drops",
     "top_masks",
     "uniform_stability",
+    "variance_split",
     "verdict",
 ]
