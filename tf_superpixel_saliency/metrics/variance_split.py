@@ -11,13 +11,14 @@ class VarianceSplit(NamedTuple):
     """Parts of the mean square of one map of one network, by method of moments.
 
     They are estimates without bias and so can be below 0. NaN is what the design can't
-    tell. signal + networks + noise is `energy`. `networks` is the mean over all pairs,
-    and data + initialisation + interaction what a pair has that differs in both.
+    tell. signal + networks + noise is `energy`, and data + initialisation (+
+    interaction) is `networks`, where they can be told.
 
     Attributes:
         energy: mean square of one draw of one network's map.
         signal: of what all networks have in common.
-        networks: between networks, the noise of the maps taken off.
+        networks: between networks that differ in all the labels that were given, the
+            noise of the maps taken off.
         data: of them, what other training data change.
         initialisation: of them, what another initialisation (and order) changes.
         interaction: of them, what the two change together.
@@ -94,9 +95,8 @@ def variance_split(
         for m in range(k):
             distance = (of_networks[k] - of_networks[m]) ** 2 / 2
             halves[k, m] = mean_square(distance) - left
-    networks = halves.sum() * 2 / (number * (number - 1))
     energy = mean_square(np.mean(maps**2, axis=(0, 1)))
-    parts = _effects(
+    networks, *parts = _effects(
         halves,
         checked_labels("data", data, number),
         checked_labels("initialisation", initialisation, number),
@@ -136,29 +136,41 @@ def _weighted_mean(shape, sizes):
 
 
 def _effects(halves, data, initialisation):
-    """data, initialisation and interaction from half distances of pairs, (K, K)."""
-    if data is None or initialisation is None:
-        return (np.nan,) * 3
+    """networks, data, initialisation and interaction from half distances of pairs.
+
+    Args:
+        halves: (K, K), below the diagonal.
+        data, initialisation: K labels, or None.
+    """
     kinds: dict = {}
     for k in range(len(halves)):
         for m in range(k):
-            kind = data[k] != data[m], initialisation[k] != initialisation[m]
+            kind = tuple(
+                labels is not None and labels[k] != labels[m]
+                for labels in (data, initialisation)
+            )
             kinds.setdefault(kind, []).append(halves[k, m])
     found = {kind: float(np.mean(values)) for kind, values in kinds.items()}
-    of_data, of_start = found.get((True, False)), found.get((False, True))
-    of_both = found.get((True, True))
-    told = tuple(one is not None for one in (of_data, of_start, of_both))
+    if data is None or initialisation is None:
+        # The most that is known to differ.
+        return found[max(found)], np.nan, np.nan, np.nan
+    of_data, of_start, of_both = (
+        found.get(kind) for kind in ((True, False), (False, True), (True, True))
+    )
+    told = [one is not None for one in (of_data, of_start, of_both)]
     if all(told):
-        return of_both - of_start, of_both - of_data, of_data + of_start - of_both
-    data_part = start_part = np.nan
+        parts = of_both - of_start, of_both - of_data, of_data + of_start - of_both
+        return of_both, *parts
     if told[2] and told[0]:
-        data_part, start_part = of_data, of_both - of_data
-    elif told[2] and told[1]:
-        data_part, start_part = of_both - of_start, of_start
-    else:
-        data_part = of_data if told[0] else np.nan
-        start_part = of_start if told[1] else np.nan
-    return data_part, start_part, np.nan
+        return of_both, of_data, of_both - of_data, np.nan
+    if told[2] and told[1]:
+        return of_both, of_both - of_start, of_start, np.nan
+    if told[0] and told[1]:
+        return of_data + of_start, of_data, of_start, np.nan
+    of_data, of_start = (
+        one if one is not None else np.nan for one in (of_data, of_start)
+    )
+    return found[max(found)], of_data, of_start, np.nan
 
 
 def _between_partitions(partitions):
