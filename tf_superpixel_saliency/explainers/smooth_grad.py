@@ -37,9 +37,9 @@ class SmoothGrad(SampledExplainer):
 
     With `superpixels="auto"` or a `SuperpixelChoice` the partition is chosen by the
     two halves of the noise samples, those of even and of odd number. They tell the
-    sampling error and not what another training would change, so that the choice
-    suits this network's map with infinitely many samples: it is finer than what two
-    trainings agree on most, and the finer, the more samples there are.
+    sampling error and not what another training would change: that is in both halves
+    and counts as signal. The choice suits this network's map with infinitely many
+    samples, and gets finer the more samples there are, pixels in the end.
     """
 
     draws_noise = True

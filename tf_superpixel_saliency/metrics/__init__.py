@@ -4,6 +4,7 @@ Nothing here knows an explainer: a map may come from any library. Every function
 NumPy arrays and gives NumPy arrays back, one value an image where it can.
 """
 
+from tf_superpixel_saliency.metrics.certificates import Certificate, certified_overlap
 from tf_superpixel_saliency.metrics.chance import ChanceCorrected, chance_corrected
 from tf_superpixel_saliency.metrics.fidelity import (
     PerturbationCurve,
@@ -84,6 +85,7 @@ from tf_superpixel_saliency.metrics.variance_split import (
 from tf_superpixel_saliency.metrics.verdicts import benjamini_hochberg, holm, verdict
 
 __all__ = [
+    "Certificate",
     "ChanceCorrected",
     "Difference",
     "Generalizability",
@@ -107,6 +109,7 @@ __all__ = [
     "VarianceSplit",
     "benjamini_hochberg",
     "bootstrap_interval",
+    "certified_overlap",
     "chance_corrected",
     "correlate_drops",
     "cosine_similarity",

@@ -13,6 +13,7 @@ from tf_superpixel_saliency.plots.grid import plot_grid
 from tf_superpixel_saliency.plots.maps import plot_map, plot_overlay
 from tf_superpixel_saliency.plots.outlines import plot_groups, plot_top_groups
 from tf_superpixel_saliency.plots.studies import (
+    plot_certificate,
     plot_curves,
     plot_measure,
     plot_tradeoff,
@@ -21,6 +22,7 @@ from tf_superpixel_saliency.plots.studies import (
 
 __all__ = [
     "new_figure",
+    "plot_certificate",
     "plot_consensus",
     "plot_curves",
     "plot_explanation",

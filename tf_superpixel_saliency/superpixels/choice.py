@@ -12,7 +12,7 @@ from tf_superpixel_saliency.superpixels.stack import SuperpixelStack
 # Below this side, photos' super-pixels would be a few pixels large.
 _SMALL_SIDE = 64
 _SMALL_SEGMENTS = (25, 50, 100, 200, 400)
-_LARGE_SEGMENTS = (100, 300, 1000, 3000)
+_LARGE_SEGMENTS = (300, 1000, 3000, 10_000)
 
 
 def usual_candidates(side=None, value_range=(0, 255)) -> list[SuperpixelLayer]:
@@ -32,7 +32,7 @@ def usual_candidates(side=None, value_range=(0, 255)) -> list[SuperpixelLayer]:
         return [SLIC(n_segments=n, value_range=value_range) for n in counts]
     return [
         Quickshift(value_range=value_range),
-        Quickshift(kernel_size=3, max_dist=6, value_range=value_range),
+        Quickshift(max_dist=2, value_range=value_range),
         *(SLIC(n_segments=n, value_range=value_range) for n in _LARGE_SEGMENTS),
     ]
 
