@@ -9,6 +9,7 @@ import pytest
 from tests.evaluation.networks import classifier, instead_of_resnet18, photos
 from tf_superpixel_saliency.evaluation.maps import Network
 from tf_superpixel_saliency.paper import (
+    beyond_maps,
     experiment,
     one_image,
     roar,
@@ -95,6 +96,7 @@ def small_amounts(monkeypatch):
     sizes = {k: v for k, v in tradeoff.sized_algorithms().items() if k < 2000}
     monkeypatch.setattr(tradeoff, "sized_algorithms", lambda: sizes)
     monkeypatch.setattr(roar, "NUM_SEEDS", 1)
+    monkeypatch.setattr(beyond_maps, "NUM_FOLDS", 1)
     monkeypatch.setattr(roar, "FRACTIONS", (0.5,))
 
 
