@@ -160,24 +160,7 @@ def pools(setting: Setting) -> list[Pool]:
 def _photos(setting):
     _, images = setting.photos(NUM_PHOTOS)
     networks = {one.name: one for one in setting.photo_networks}
-    layers = {
-        PIXELS: None,
-        "Quickshift": Quickshift(),
-        "Quickshift, kernel_size 3": Quickshift(kernel_size=3),
-        "Quickshift, max_dist 2": Quickshift(max_dist=2),
-        "SLIC 300": SLIC(n_segments=300),
-        "SLIC 1000": SLIC(n_segments=1000),
-        "SLIC 3000": SLIC(n_segments=3000),
-        "SLIC 10000": SLIC(n_segments=10_000),
-        "squares of 7": SquareGrid(size=7),
-    }
-    side = images.shape[1] * images.shape[2]
-    layers = {
-        name: layer
-        for name, layer in layers.items()
-        if (getattr(layer, "n_segments", None) or 0) <= side // 4
-    }
-    return Pool(setting, "photos", images, networks, layers, chunk_size=4)
+    return Pool(setting, "photos", images, networks, photo_layers(), chunk_size=4)
 
 
 def _small(setting):
@@ -186,11 +169,28 @@ def _small(setting):
     names = [n for n in trained.models if not n.startswith("fold")]
     names += [n for n in trained.models if n.startswith("fold")][:NUM_FOLDS]
     networks = {name: setting.network(name, k) for k, name in enumerate(names)}
-    most = images.shape[1] * images.shape[2] // 2
-    layers = {PIXELS: None, "SLIC 100": SLIC(n_segments=100)}
-    layers |= {f"SLIC {n}": SLIC(n_segments=n) for n in (25, 50, 200, 400) if n <= most}
-    layers["squares of 3"] = SquareGrid(size=3)
-    return Pool(setting, "CIFAR-10", images, networks, layers, chunk_size=50)
+    return Pool(setting, "CIFAR-10", images, networks, small_layers(), chunk_size=50)
+
+
+def photo_layers() -> dict:
+    """Partitions of photos at 224×224: pixels, the paper's, sizes, squares."""
+    return {
+        PIXELS: None,
+        "Quickshift": Quickshift(),
+        "Quickshift, kernel_size 3": Quickshift(kernel_size=3),
+        "Quickshift, max_dist 2": Quickshift(max_dist=2),
+        **{f"SLIC {n}": SLIC(n_segments=n) for n in (300, 1000, 3000, 10_000)},
+        "squares of 7": SquareGrid(size=7),
+    }
+
+
+def small_layers() -> dict:
+    """Partitions of images at 32×32, likewise."""
+    return {
+        PIXELS: None,
+        **{f"SLIC {n}": SLIC(n_segments=n) for n in (100, 25, 50, 200, 400)},
+        "squares of 3": SquareGrid(size=3),
+    }
 
 
 def at_norm_1(maps: np.ndarray) -> np.ndarray:
