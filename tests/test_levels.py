@@ -23,6 +23,7 @@ LEVELS = {
     "mapping": 2,
     "demo": 3,
     "evaluation": 3,
+    "consensus": 4,
     "serving": 3,
     "callbacks": 5,
     "explanations": 4,

@@ -12,6 +12,13 @@ REPOSITORY = "tf-superpixel-saliency/tf_superpixel_saliency"
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # What makes each quick; every name is one of the notebook's parameters.
 SMALL = {
+    "beyond_the_paper": {
+        "num_training": 100,
+        "num_epochs": 1,
+        "num_images": 4,
+        "num_samples": 2,
+        "num_certified": 20,
+    },
     "choosing_superpixels": {
         "num_images": 8,
         "num_samples": 2,

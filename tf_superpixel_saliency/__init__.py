@@ -23,6 +23,7 @@ from tf_superpixel_saliency import (  # noqa: E402
     metrics,
     plots,
 )
+from tf_superpixel_saliency.consensus import Consensus, ConsensusMaps  # noqa: E402
 from tf_superpixel_saliency.explainers import (  # noqa: E402
     LIME,
     RISE,
@@ -50,6 +51,7 @@ from tf_superpixel_saliency.superpixels import (  # noqa: E402
     RandomPartition,
     SquareGrid,
 )
+from tf_superpixel_saliency.superpixels.choice import SuperpixelChoice  # noqa: E402
 from tf_superpixel_saliency.version import __version__  # noqa: E402
 
 __all__ = [
@@ -58,6 +60,8 @@ __all__ = [
     "SLIC",
     "XRAI",
     "CompactWatershed",
+    "Consensus",
+    "ConsensusMaps",
     "Explainable",
     "Explanation",
     "Felzenszwalb",
@@ -72,6 +76,7 @@ __all__ = [
     "SmoothGrad",
     "SparsifiedSmoothGrad",
     "SquareGrid",
+    "SuperpixelChoice",
     "__version__",
     "callbacks",
     "demo",

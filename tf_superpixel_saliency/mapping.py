@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_superpixel_saliency.ops import checks, groups
 
 
-def group_map(maps, segments) -> np.ndarray:
+def group_map(maps, segments, weights: str = "mean") -> np.ndarray:
     """κ(x)·map: the mean of any saliency map inside each group (paper, eq. 3).
 
     Serves maps of other libraries and methods (§3.2: 'other gradient-based schemes').
@@ -16,6 +16,7 @@ def group_map(maps, segments) -> np.ndarray:
     Args:
         maps: (N, H, W, C) signed maps or (N, H, W) heatmaps, real numbers.
         segments: (H, W) or (N, H, W) non-negative integers in any numbering.
+        weights: "mean", or "sqrt" for √|S| times it, as `GroupIndicator` has it.
 
     Returns:
         float32 array of the shape of `maps`, constant in every group (and channel).
@@ -36,7 +37,8 @@ def group_map(maps, segments) -> np.ndarray:
         )
     four = array[..., None] if array.ndim == 3 else array
     labels = checks.checked_segments(segments, four.shape)
+    checks.checked_choice("weights", weights, groups.WEIGHTS)
     grouped = groups.group_mean(
-        tf.constant(four, tf.float32), tf.constant(labels, tf.int32)
+        tf.constant(four, tf.float32), tf.constant(labels, tf.int32), weights
     )
     return grouped.numpy().reshape(array.shape)

@@ -9,6 +9,7 @@ import pytest
 from tests.evaluation.networks import classifier, instead_of_resnet18, photos
 from tf_superpixel_saliency.evaluation.maps import Network
 from tf_superpixel_saliency.paper import (
+    beyond_maps,
     experiment,
     one_image,
     roar,
@@ -19,6 +20,7 @@ from tf_superpixel_saliency.paper.cifar10 import LabelledImages
 from tf_superpixel_saliency.paper.experiment import MissingData, Photos, Setting
 from tf_superpixel_saliency.paper.networks import Networks
 from tf_superpixel_saliency.paper.registry import EXPERIMENTS
+from tf_superpixel_saliency.superpixels import SLIC, SquareGrid
 
 PHOTO_SIZE, SMALL = (56, 56, 3), (16, 16, 3)
 NUM_TRAINING, NUM_TEST = 60, 12
@@ -95,6 +97,11 @@ def small_amounts(monkeypatch):
     sizes = {k: v for k, v in tradeoff.sized_algorithms().items() if k < 2000}
     monkeypatch.setattr(tradeoff, "sized_algorithms", lambda: sizes)
     monkeypatch.setattr(roar, "NUM_SEEDS", 1)
+    monkeypatch.setattr(beyond_maps, "NUM_FOLDS", 1)
+    layers = {"pixels": None, "SLIC 9": SLIC(n_segments=9)}
+    layers["squares of 3"] = SquareGrid(size=3)
+    for name in ("photo_layers", "small_layers"):
+        monkeypatch.setattr(beyond_maps, name, lambda: layers)
     monkeypatch.setattr(roar, "FRACTIONS", (0.5,))
 
 

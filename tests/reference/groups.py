@@ -42,3 +42,16 @@ def spread(indicators, segments):
         values = incidence.astype(np.float64) @ weights @ g.astype(np.float64)
         result.append(values.reshape(*labels.shape, -1))
     return np.stack(result)
+
+
+def weighted(maps, segments, weights):
+    """A·W·Aᵀ·map with A and W as matrices: W is diag(1/|S|) or diag(1/√|S|)."""
+    result = []
+    for one, labels in zip(maps, segments):
+        incidence = labels.reshape(-1, 1) == np.unique(labels)
+        incidence = incidence.astype(np.float64)
+        power = {"mean": 1.0, "sqrt": 0.5}[weights]
+        diagonal = np.diag(incidence.sum(axis=0) ** -power)
+        flat = one.reshape(labels.size, -1).astype(np.float64)
+        result.append((incidence @ diagonal @ incidence.T @ flat).reshape(one.shape))
+    return np.stack(result)

@@ -75,6 +75,7 @@ def _settings(arguments, method):
         model="demo",
         superpixels="Quickshift",
         partition="static",
+        group_weights="mean",
         score="probability",
         model_output="auto",
         value_range=(0.0, 255.0),

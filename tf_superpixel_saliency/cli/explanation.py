@@ -8,6 +8,10 @@ from tf_superpixel_saliency import explainers, mapping
 from tf_superpixel_saliency.cli import provenance
 from tf_superpixel_saliency.cli.errors import CommandError
 from tf_superpixel_saliency.superpixels import naming
+from tf_superpixel_saliency.superpixels.choice import (
+    SuperpixelChoice,
+    usual_candidates,
+)
 from tf_superpixel_saliency.version import __version__
 
 
@@ -30,19 +34,21 @@ class Explanation:
     def __init__(self, loaded, arguments, **further):
         value_range = tuple(arguments.value_range)
         try:
-            self.superpixels = naming.from_text(
-                arguments.superpixels, value_range=value_range
-            )
+            self.superpixels = superpixels_of(arguments, loaded.size)
             method = getattr(explainers, arguments.method)
             settings = method_settings(arguments)
             self.pixel = method(loaded.model, **settings)
+            self.weights = arguments.group_weights
             self.grouped = None
-            if (
-                arguments.partition == "dynamic"
-                and arguments.method != "SimpleGradient"
-            ):
+            dynamic = arguments.partition == "dynamic"
+            dynamic &= arguments.method != "SimpleGradient"
+            if dynamic or isinstance(self.superpixels, SuperpixelChoice):
                 self.grouped = method(
-                    loaded.model, self.superpixels, partition="dynamic", **settings
+                    loaded.model,
+                    self.superpixels,
+                    partition=arguments.partition,
+                    weights=self.weights,
+                    **settings,
                 )
         except (TypeError, ValueError) as error:
             raise CommandError(str(error)) from None
@@ -52,6 +58,7 @@ class Explanation:
             "superpixels": type(self.superpixels).__name__,
             "superpixel_settings": _plain_config(self.superpixels),
             "partition": arguments.partition,
+            "weights": self.weights,
             **settings,
             "value_range": value_range,
             "target": arguments.target,
@@ -76,9 +83,21 @@ class Explanation:
         else:
             self.superpixels.check_range(images)
             out["segments"] = self.superpixels(images).numpy()
-            out["maps"] = mapping.group_map(pixel_maps, out["segments"])
+            out["maps"] = mapping.group_map(pixel_maps, out["segments"], self.weights)
             out["heatmaps"] = np.abs(out["maps"]).sum(axis=-1)
         return {**out, "pixel_maps": pixel_maps}
+
+
+def superpixels_of(arguments, side):
+    """The layer that `--superpixels` names, for images of that side.
+
+    Raises:
+        ValueError: an unknown name or setting.
+    """
+    value_range = tuple(arguments.value_range)
+    if naming.plain(arguments.superpixels) == "auto":
+        return SuperpixelChoice(usual_candidates(side, value_range))
+    return naming.from_text(arguments.superpixels, value_range=value_range)
 
 
 def method_settings(arguments) -> dict:

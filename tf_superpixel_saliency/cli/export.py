@@ -5,8 +5,7 @@ from __future__ import annotations
 from tf_superpixel_saliency import explainers, serving
 from tf_superpixel_saliency.cli import models
 from tf_superpixel_saliency.cli.errors import CommandError
-from tf_superpixel_saliency.cli.explanation import method_settings
-from tf_superpixel_saliency.superpixels import naming
+from tf_superpixel_saliency.cli.explanation import method_settings, superpixels_of
 
 
 def run(arguments) -> int:
@@ -18,7 +17,7 @@ def run(arguments) -> int:
     loaded = models.load_model(arguments)
     try:
         folder = serving.export(
-            explainer_of(loaded.model, arguments),
+            explainer_of(loaded.model, arguments, loaded.size),
             arguments.output,
             version=arguments.version_number,
             image_shape=(loaded.size, loaded.size, loaded.channels),
@@ -39,13 +38,11 @@ def run(arguments) -> int:
     return 0
 
 
-def explainer_of(model, arguments):
-    """The explainer that the flags describe."""
-    superpixels = naming.from_text(
-        arguments.superpixels, value_range=tuple(arguments.value_range)
-    )
+def explainer_of(model, arguments, side=None):
+    """The explainer that the flags describe, of images of that side."""
+    superpixels = superpixels_of(arguments, side)
     method = getattr(explainers, arguments.method)
-    settings = method_settings(arguments)
+    settings = {**method_settings(arguments), "weights": arguments.group_weights}
     if arguments.method != "SimpleGradient":
         settings["partition"] = arguments.partition
     return method(model, superpixels, **settings)

@@ -7,7 +7,7 @@ import argparse
 from tf_superpixel_saliency.cli import photos
 from tf_superpixel_saliency.evaluation.methods import GRADIENT_METHODS
 from tf_superpixel_saliency.explainers.naming import full_name
-from tf_superpixel_saliency.ops import reductions
+from tf_superpixel_saliency.ops import groups, reductions
 
 
 def add_model(parser, several=False, class_names=True) -> None:
@@ -104,13 +104,22 @@ def add_method(parser) -> None:
         default="Quickshift",
         metavar="NAME[:SETTING=VALUE,…]",
         help="Quickshift (default), SLIC, Felzenszwalb, CompactWatershed, SquareGrid "
-        "or RandomPartition, with the settings of the class of that name",
+        "or RandomPartition, with the settings of the class of that name; auto chooses "
+        "for each photo by the noise of its map (SmoothGrad, SparsifiedSmoothGrad)",
     )
     parser.add_argument(
         "--partition",
         choices=("static", "dynamic"),
         default="static",
         help="segment the photo once, or every noisy or interpolated copy anew",
+    )
+    parser.add_argument(
+        "--group-weights",
+        choices=groups.WEIGHTS,
+        default="mean",
+        help="how a group's pixels are weighted: their mean, the paper's, or their sum "
+        "over the root of their number, by which noise is as large in every group "
+        "(default: %(default)s)",
     )
 
 

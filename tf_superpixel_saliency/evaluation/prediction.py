@@ -10,17 +10,18 @@ import tensorflow as tf
 from tf_superpixel_saliency.explainers.scoring import Scorer
 
 
-def probabilities(model, model_output: str = "auto") -> Callable:
+def probabilities(model, model_output: str = "auto", preprocess=None) -> Callable:
     """A function from images to class probabilities, NumPy in and out.
 
     Args:
         model: what an explainer takes.
         model_output: "probability", "logit" or "auto", as for an explainer.
+        preprocess: from pictures to what the model eats, as for an explainer.
 
     Returns:
         (M, H, W, C) → (M, classes) float32. It is traced once for each image size.
     """
-    scorer = Scorer(model, "probability", model_output)
+    scorer = Scorer(model, "probability", model_output, preprocess)
     functions: dict = {}
 
     def predict(images):

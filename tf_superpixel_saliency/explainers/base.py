@@ -9,15 +9,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.explainers import saving
+from tf_superpixel_saliency.explainers import classifier, saving
 from tf_superpixel_saliency.explainers.compiled import CompiledModel
 from tf_superpixel_saliency.explainers.frozen.freezing import Freezing
 from tf_superpixel_saliency.explainers.mixed_precision import MixedPrecision
 from tf_superpixel_saliency.explainers.scoring import Scorer, given_inputs
 from tf_superpixel_saliency.explainers.sources import unpack
 from tf_superpixel_saliency.ops import checks, groups, reductions
+from tf_superpixel_saliency.ops.partition_risk import (
+    choose_partition,
+    partition_risks,
+)
 from tf_superpixel_saliency.ops.scores import Score
 from tf_superpixel_saliency.superpixels.base import SuperpixelLayer
+from tf_superpixel_saliency.superpixels.choice import (
+    SuperpixelChoice,
+    usual_candidates,
+)
 
 PARTITIONS = ("static", "dynamic")
 
@@ -31,6 +39,9 @@ class Attribution(NamedTuple):
         score: the score at the clean images.
         extras: further outputs, (N,) or like the maps, float32.
         status: further flags of `ops.checks`, (N,) int32, or None.
+        halves: where a partition is to be chosen, what the maps would be from either
+            half of the samples, not grouped, and the variance of the maps over that
+            of the halves' difference.
     """
 
     maps: tf.Tensor
@@ -38,6 +49,7 @@ class Attribution(NamedTuple):
     score: Score
     extras: dict
     status: tf.Tensor | None = None
+    halves: tuple | None = None
 
 
 class Explainer(CompiledModel, abc.ABC):
@@ -49,7 +61,11 @@ class Explainer(CompiledModel, abc.ABC):
             tensors that has gradients. It is called with `training=False` and never
             changed; its weights are read anew at every call.
         superpixels: a super-pixel layer such as `Quickshift()`: maps are averaged
-            inside its groups (paper, §3.2). None leaves each pixel a group.
+            inside its groups (paper, §3.2). None leaves each pixel a group. "auto", or
+            a `SuperpixelChoice` of layers, chooses for each image the partition of the
+            least risk, for the methods that draw noise samples; `chosen` among the
+            outputs then is (N,) float32, the number of the layer, and the number of
+            layers for pixels.
         score: what is explained: "probability" (default, the paper's f after the
             softmax), "logit", or a callable (outputs, targets) → (N,).
         model_output: "probability" or "logit", what the model returns; "auto" finds
@@ -69,6 +85,10 @@ class Explainer(CompiledModel, abc.ABC):
             weights that it has; its last layer, super-pixels, noise and sums stay
             float32. Worth it on GPUs and TPUs; docs/speed.md has the error. None runs
             the model as it is.
+        weights: how a group's pixels are weighted: "mean", the paper's mean inside
+            each group; or "sqrt", the sum over √|S|, under which noise that is
+            independent from pixel to pixel has the same size in every group. Kept as
+            `group_weights`: a Keras model's `weights` are its variables.
         **kwargs: `name`, for `keras.Model`.
 
     Call arguments:
@@ -103,15 +123,26 @@ class Explainer(CompiledModel, abc.ABC):
         preprocess=None,
         fold_batch_norms=True,
         model_dtype=None,
+        weights="mean",
         **kwargs,
     ):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
+        if isinstance(superpixels, str) and superpixels == "auto":
+            side = min(filter(None, classifier.input_shape(model)[:2]), default=None)
+            superpixels = SuperpixelChoice(usual_candidates(side))
         if superpixels is not None and not isinstance(superpixels, SuperpixelLayer):
             raise TypeError(
-                "superpixels must be a super-pixel layer, such as Quickshift(), or "
-                f"None, but got {superpixels!r}. Labels of your own are passed at the "
-                "call: explainer(images, segments=labels)."
+                "superpixels must be a super-pixel layer, such as Quickshift(), "
+                f'"auto" or None, but got {superpixels!r}. Labels of your own are '
+                "passed at the call: explainer(images, segments=labels)."
+            )
+        if isinstance(superpixels, SuperpixelChoice) and not self.draws_noise:
+            raise ValueError(
+                "superpixels are chosen by two halves of noise samples, which "
+                f"{type(self).__name__} doesn't draw. Use SmoothGrad or "
+                "SparsifiedSmoothGrad, or choose one layer by the maps of two networks "
+                "and tss.metrics.partition_risk."
             )
         runs = model if model_dtype is None else MixedPrecision(model, model_dtype)
         self._scorer = Scorer(runs, score, model_output, preprocess, fold_batch_norms)
@@ -122,7 +153,17 @@ class Explainer(CompiledModel, abc.ABC):
         self.preprocess = preprocess
         self.fold_batch_norms = bool(fold_batch_norms)
         self.model_dtype = model_dtype
+        self.group_weights = self._checked_weights(weights)
         self.built = True
+
+    def _checked_weights(self, weights):
+        checks.checked_choice("weights", weights, groups.WEIGHTS)
+        if weights != "mean" and not self.groups_maps:
+            raise ValueError(
+                f"{type(self).__name__} gives each super-pixel a value of its own and "
+                f'averages nothing in it: weights must be "mean", but got {weights!r}.'
+            )
+        return weights
 
     @property
     def freezing(self) -> Freezing | None:
@@ -131,6 +172,16 @@ class Explainer(CompiledModel, abc.ABC):
         None before the first call, and for `GradCAM`, which runs the layers itself.
         """
         return self._scorer.freezer.freezing
+
+    # Whether maps are made pixel by pixel and then grouped.
+    groups_maps = True
+    # Whether they are means over noise samples, of which there are two halves.
+    draws_noise = False
+
+    @property
+    def chooses_partition(self) -> bool:
+        """Whether there are several partitions an image to choose from."""
+        return isinstance(self.superpixels, SuperpixelChoice)
 
     # -- inside the graph ---------------------------------------------------------
 
@@ -153,12 +204,16 @@ class Explainer(CompiledModel, abc.ABC):
         with given_inputs(inputs), self._frozen(images):
             result = self.attribute(images, targets, segments)
         status, usable = _status(finite, result)
-        maps = result.maps
+        maps, extras = result.maps, result.extras
+        if segments is not None and segments.shape.rank == 4 and result.halves:
+            risks = partition_risks(*result.halves[:2], segments, result.halves[2])
+            segments, chosen = choose_partition(segments, risks)
+            extras = {**extras, "chosen": tf.cast(chosen, tf.float32)}
         if segments is not None and not result.grouped:
-            maps = groups.group_mean(maps, segments)
+            maps = groups.group_mean(maps, segments, self.group_weights)
         maps = tf.where(usable[:, None, None, None], maps, np.nan)
         # These were made with black pixels, or of another class: no numbers to show.
-        values = {"scores": result.score.value, **result.extras}
+        values = {"scores": result.score.value, **extras}
         return {
             "maps": maps,
             "heatmaps": reductions.sum_absolute(maps),
@@ -195,6 +250,7 @@ class Explainer(CompiledModel, abc.ABC):
             "preprocess": saving.serialized(self.preprocess),
             "fold_batch_norms": self.fold_batch_norms,
             "model_dtype": self.model_dtype,
+            "weights": self.group_weights,
         }
 
     @classmethod

@@ -62,24 +62,31 @@ class ImagePoints:
             if self.segments is None:
                 return maps
             partitions = tf.tile(self.segments, [tf.shape(maps)[0], 1, 1])
-        return groups.group_mean(maps, partitions)
+        return groups.group_mean(maps, partitions, self._explainer.group_weights)
 
     def point_maps(self, rows, factor):
-        """factor ⊙ gradient of each point, in its groups, and how many groups."""
-        partitions, counts = self.partitions(rows)
-        return self.grouped(factor * self.gradients(rows), partitions), counts
+        """factor ⊙ gradient of each point, in its groups.
+
+        Returns:
+            (k, H, W, C') and {"sum": (k,), over the pixels before grouping;
+            "num_groups": (k,), for "dynamic"}.
+        """
+        partitions, numbers = self.partitions(rows)
+        maps = factor * self.gradients(rows)
+        return self.grouped(maps, partitions), {"sum": sums(maps), **numbers}
 
     # -- sums of them -------------------------------------------------------------
 
     def zero_sum(self):
-        """What `add_to_sum` starts from: the sum, and that of the numbers of groups.
+        """What `add_to_sum` starts from: the sum, and those of its numbers.
 
         For "static", what the affine layers at the start of the model do to a gradient
         is done once to the sum, and so are the factor and the grouping.
         """
         if self._explainer.is_dynamic:
-            return self.map_zeros(), tf.zeros([])
-        return tf.zeros_like(self._scorer.start(self.image))[0], tf.zeros([])
+            zero = tf.zeros([])
+            return self.map_zeros(), {"sum": zero, "num_groups": zero}
+        return tf.zeros_like(self._scorer.start(self.image))[0], {}
 
     def add_to_sum(self, state, rows, weights, used, factor):
         """With further points.
@@ -91,23 +98,23 @@ class ImagePoints:
             used: (k,) float32, 1, or 0 where a point is there to fill the chunk.
             factor: (1, H, W, C'), of all gradients.
         """
-        total, number = state
+        total, numbers = state
         if self._explainer.is_dynamic:
-            maps, counts = self.point_maps(rows, factor)
-            number += tf.reduce_sum(used * counts["num_groups"])
+            maps, found = self.point_maps(rows, factor)
+            numbers = add_numbers(numbers, found, weights, used)
         else:
             maps = self._scorer.start_gradient(rows, self._targets(rows))
         # A product and a sum, no matmul, which GPUs may round to 10 bits (TF32).
         shares = tf.reshape(weights * used, [-1, *[1] * (maps.shape.rank - 1)])
-        return total + tf.reduce_sum(shares * maps, axis=0), number
+        return total + tf.reduce_sum(shares * maps, axis=0), numbers
 
     def finished_sum(self, state, factor):
-        """Σ weight · factor ⊙ gradient in its groups, (H, W, C')."""
-        total, _ = state
+        """Σ weight · factor ⊙ gradient in its groups, (H, W, C'), and its numbers."""
+        total, numbers = state
         if self._explainer.is_dynamic:
-            return total
+            return total, numbers
         maps = factor * self._scorer.back_to_images(self.image, total[None])
-        return self.grouped(maps)[0]
+        return self.grouped(maps)[0], {"sum": sums(maps)[0]}
 
     def _targets(self, rows):
         return tf.tile(self.target, tf.shape(rows)[:1])
@@ -117,3 +124,23 @@ def mean_of_pairs(values):
     """Means of values i and k + i: (2k, …) → (k, …)."""
     first, second = tf.split(values, 2, axis=0)
     return 0.5 * (first + second)
+
+
+def sums(maps):
+    """(k, H, W, C) → (k,). In float64: 150,000 terms of either sign."""
+    return tf.cast(tf.reduce_sum(tf.cast(maps, tf.float64), [1, 2, 3]), tf.float32)
+
+
+def add_numbers(numbers, found, weights, used):
+    """The weighted sum of the maps' sums, and the plain one of the numbers of groups.
+
+    Args:
+        numbers: {"sum": (), "num_groups": () for "dynamic"}.
+        found: the same of k further points, (k,) each.
+        weights, used: (k,) float32, as in `ImagePoints.add_to_sum`.
+    """
+    added = {
+        name: tf.reduce_sum(used * value * (weights if name == "sum" else 1.0))
+        for name, value in found.items()
+    }
+    return {name: numbers[name] + added[name] for name in numbers}

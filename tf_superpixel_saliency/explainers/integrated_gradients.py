@@ -22,7 +22,8 @@ class IntegratedGradients(SampledExplainer):
 
     Sundararajan, Taly and Yan, ICML 2017. The paper's κ acts on the finished map, so
     (x − x′) ⊙ gradient is what is grouped: its sum over the pixels, and with it
-    completeness Σ map = f(x) − f(x′), survives.
+    completeness Σ map = f(x) − f(x′), survives. With `weights="sqrt"` it doesn't: a
+    group then adds √|S| times as much to the sum.
 
     Args:
         model: as in `Explainer`, and so are `superpixels`, `score`, `model_output`,
@@ -43,10 +44,10 @@ class IntegratedGradients(SampledExplainer):
             gradients, for "adaptive". None takes `num_steps`.
 
     Among the outputs are `num_steps` (N,) float32, the gradients taken, and
-    `completeness_error` (N,), |Σ map − (f(x) − f(x′))|, which can be small while the
-    map is still wrong. For "adaptive" `relative_error` (N,) is the expected
-    ‖map − exact map‖ / ‖map‖ in groups: told by the first 17 gradients, with
-    `tolerance` by all of them.
+    `completeness_error` (N,), |Σ map − (f(x) − f(x′))| with the map's sum taken before
+    grouping, which can be small while the map is still wrong. For "adaptive"
+    `relative_error` (N,) is the expected ‖map − exact map‖ / ‖map‖ in groups: told by
+    the first 17 gradients, with `tolerance` by all of them.
     """
 
     def __init__(
@@ -111,12 +112,10 @@ class IntegratedGradients(SampledExplainer):
             score.targets,
             segments,
             self._explain_image,
-            numbers=("num_steps", *(["relative_error"] if measured else [])),
+            numbers=("sum", "num_steps", *(["relative_error"] if measured else [])),
         )
-        # Summed in float64: 150,000 terms of either sign.
-        total = tf.reduce_sum(tf.cast(out["maps"], tf.float64), [1, 2, 3])
-        gain = tf.cast(score.value, tf.float64) - tf.cast(start.value, tf.float64)
-        out["completeness_error"] = tf.cast(tf.abs(total - gain), tf.float32)
+        gain = score.value - start.value
+        out["completeness_error"] = tf.abs(out.pop("sum") - gain)
         return self.attribution(out, score)
 
     def _explain_image(self, points):
@@ -130,12 +129,16 @@ class IntegratedGradients(SampledExplainer):
             integral = adaptive_integral(path, self.num_steps)
         else:
             integral = accurate_integral(path, self.tolerance, self.num_steps)
-        out = {"maps": integral.maps, "num_steps": integral.num_steps}
+        out = {
+            "maps": integral.maps,
+            "sum": integral.numbers["sum"],
+            "num_steps": integral.num_steps,
+        }
         if integral.error is not None:
             size = tf.reduce_sum(tf.square(integral.maps))
             out["relative_error"] = tf.sqrt(tf.math.divide_no_nan(integral.error, size))
         if self.is_dynamic:
-            out["num_groups"] = integral.num_groups
+            out["num_groups"] = integral.numbers["num_groups"] / integral.num_steps
         return out
 
     def get_config(self):

@@ -56,6 +56,8 @@ class LIME(Explainer):
     the weighted variance of the copies' scores that the linear model explains.
     """
 
+    groups_maps = False
+
     def __init__(
         self,
         model,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_superpixel_saliency.explainers.image_points import add_numbers
 from tf_superpixel_saliency.ops import adaptive_quadrature, quadrature
 from tf_superpixel_saliency.ops.adaptive_quadrature import Mesh
 from tf_superpixel_saliency.ops.sampling import even_chunks, over_chunks
@@ -39,7 +40,7 @@ class Path:
         return self._start + shares * (self.points.image - self._start)
 
     def maps(self, positions):
-        """change ⊙ gradient at positions (k,), in groups: (k, H, W, C'), and counts."""
+        """change ⊙ gradient at positions (k,), in groups (k, H, W, C'), and numbers."""
         return self._maps(self.rows(positions))
 
     def chunk(self, count: int) -> int:
@@ -54,13 +55,14 @@ class Integral(NamedTuple):
         maps: (H, W, C'), in groups.
         error: () float32, the expected ‖maps − exact maps‖², or None.
         num_steps: () float32, number of gradients.
-        num_groups: () float32, mean over them, or None.
+        numbers: {"sum": () float32, over the pixels of the maps before grouping;
+            "num_groups": the sum over the points, for "dynamic"}.
     """
 
     maps: tf.Tensor
     error: tf.Tensor | None
     num_steps: tf.Tensor
-    num_groups: tf.Tensor | None
+    numbers: dict
 
 
 def fixed_integral(path: Path, name: str, num_steps: int) -> Integral:
@@ -75,9 +77,8 @@ def fixed_integral(path: Path, name: str, num_steps: int) -> Integral:
 
     state = path.points.zero_sum()
     state = over_chunks(add, state, num_steps, path.chunk(num_steps))
-    maps = path.points.finished_sum(state, path.change)
-    steps = tf.constant(num_steps, tf.float32)
-    return Integral(maps, None, steps, state[1] / steps)
+    maps, numbers = path.points.finished_sum(state, path.change)
+    return Integral(maps, None, tf.constant(num_steps, tf.float32), numbers)
 
 
 class Pilots(NamedTuple):
@@ -87,13 +88,13 @@ class Pilots(NamedTuple):
         nodes: (m + 1,) float32, increasing.
         maps: (m + 1, H, W, C'), in groups.
         errors: (m,) float32, expected squared errors of the intervals between.
-        num_groups: () float32, sum over the nodes.
+        numbers: {"sum": (m + 1,), "num_groups": (m + 1,) for "dynamic"}.
     """
 
     nodes: tf.Tensor
     maps: tf.Tensor
     errors: tf.Tensor
-    num_groups: tf.Tensor
+    numbers: dict
 
 
 def pilots(path: Path, most: int) -> Pilots:
@@ -113,19 +114,23 @@ def _known(path, nodes, before=None):
     count = nodes.shape[0]
     chunk = path.chunk(count)
     found = [path.maps(nodes[i : i + chunk]) for i in range(0, count, chunk)]
-    maps = tf.concat([one for one, _ in found], axis=0)
-    counts = [tf.reduce_sum(c["num_groups"]) for _, c in found if c]
-    number = tf.add_n(counts) if counts else tf.zeros([])
+    found = [(nodes, *_together(found))]
     if before is not None:
-        nodes = tf.concat([before.nodes, nodes], axis=0)
-        order = tf.argsort(nodes, stable=True)
-        nodes = tf.gather(nodes, order)
-        maps = tf.gather(tf.concat([before.maps, maps], axis=0), order)
-        number += before.num_groups
+        found.insert(0, (before.nodes, before.maps, before.numbers))
+    nodes, maps, numbers = _together(found)
+    order = tf.argsort(nodes, stable=True)
+    nodes, maps, numbers = tf.nest.map_structure(
+        lambda values: tf.gather(values, order), (nodes, maps, numbers)
+    )
     errors = adaptive_quadrature.squared_errors(
         nodes[1:] - nodes[:-1], maps[1:] - maps[:-1]
     )
-    return Pilots(nodes, maps, errors, number)
+    return Pilots(nodes, maps, errors, numbers)
+
+
+def _together(found):
+    """Several structures of tensors as one, row after row."""
+    return tf.nest.map_structure(lambda *values: tf.concat(values, axis=0), *found)
 
 
 def adaptive_integral(path: Path, num_steps: int) -> Integral:
@@ -133,24 +138,26 @@ def adaptive_integral(path: Path, num_steps: int) -> Integral:
     known = pilots(path, num_steps)
     extra = num_steps - known.nodes.shape[0]
     mesh = Mesh(known.nodes, adaptive_quadrature.best_parts(known.errors, extra))
-    maps = end_sum(mesh, known.maps)
-    number = known.num_groups
+    maps, numbers = end_sum(mesh, known)
     if extra:
 
-        def add(state, numbers, used):
-            inner = adaptive_quadrature.inner_nodes(mesh, numbers)
+        def add(state, order, used):
+            inner = adaptive_quadrature.inner_nodes(mesh, order)
             rows = path.rows(inner.positions)
             return path.points.add_to_sum(state, rows, inner.weights, used, path.change)
 
         state = over_chunks(add, path.points.zero_sum(), extra, path.chunk(extra))
-        maps += path.points.finished_sum(state, path.change)
-        number += state[1]
+        further, added = path.points.finished_sum(state, path.change)
+        maps += further
+        numbers = {name: numbers[name] + added[name] for name in numbers}
     error = tf.reduce_sum(known.errors / tf.square(tf.cast(mesh.parts, tf.float32)))
-    steps = tf.constant(num_steps, tf.float32)
-    return Integral(maps, error, steps, number / steps)
+    return Integral(maps, error, tf.constant(num_steps, tf.float32), numbers)
 
 
-def end_sum(mesh: Mesh, maps: tf.Tensor) -> tf.Tensor:
-    """The part of the trapezoid's sum of the mesh's own nodes: (m + 1, …) → (…)."""
+def end_sum(mesh: Mesh, known: Pilots) -> tuple[tf.Tensor, dict]:
+    """The part of the trapezoid's sum of the mesh's own nodes: maps, and numbers."""
     weights = adaptive_quadrature.end_weights(mesh)
-    return tf.reduce_sum(tf.reshape(weights, [-1, 1, 1, 1]) * maps, axis=0)
+    maps = tf.reduce_sum(tf.reshape(weights, [-1, 1, 1, 1]) * known.maps, axis=0)
+    zeros = dict.fromkeys(known.numbers, tf.zeros([]))
+    used = tf.ones_like(weights)
+    return maps, add_numbers(zeros, known.numbers, weights, used)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_superpixel_saliency.explainers.image_points import add_numbers
 from tf_superpixel_saliency.explainers.path_integral import (
     Integral,
     Path,
@@ -26,7 +27,7 @@ class _Walk(NamedTuple):
 
     total: tf.Tensor
     error: tf.Tensor
-    num_groups: tf.Tensor
+    numbers: dict
     last: tf.Tensor
     last_weight: tf.Tensor
 
@@ -45,30 +46,32 @@ def accurate_integral(path: Path, tolerance: float, most: int) -> Integral:
     known = pilots(path, most)
     taken = known.nodes.shape[0]
     uncut = Mesh(known.nodes, tf.ones_like(known.errors, tf.int32))
-    size = tf.reduce_sum(tf.square(end_sum(uncut, known.maps)))
+    size = tf.reduce_sum(tf.square(end_sum(uncut, known)[0]))
     wanted = (_SAFETY * tolerance) ** 2 * size
     parts = adaptive_quadrature.parts_for(known.errors, wanted, most - taken)
     mesh = Mesh(known.nodes, parts)
     walk = _walk_inside(path, mesh, known)
     steps = taken + tf.reduce_sum(parts - 1)
-    state = (walk.total, walk.error, walk.num_groups, steps, parts)
+    state = (walk.total, walk.error, walk.numbers, steps, parts)
 
-    def inaccurate(total, error, number, steps, parts):
-        del number
+    def inaccurate(total, error, numbers, steps, parts):
+        del numbers
         limit = tolerance**2 * tf.reduce_sum(tf.square(total))
         return (error > limit) & (steps + tf.reduce_sum(parts) <= most)
 
-    def halve(total, error, number, steps, parts):
+    def halve(total, error, numbers, steps, parts):
         del error
-        centres, error, further = _walk_centres(path, Mesh(known.nodes, parts))
+        mesh = Mesh(known.nodes, parts)
+        centres, error, further = _walk_centres(path, mesh, numbers)
         steps += tf.reduce_sum(parts)
-        new = (0.5 * (total + centres), error, number + further, steps, 2 * parts)
-        return tuple(map(same_shape, new, state))
+        numbers = {name: numbers[name] + further[name] for name in numbers}
+        numbers["sum"] *= 0.5
+        new = (0.5 * (total + centres), error, numbers, steps, 2 * parts)
+        return tf.nest.map_structure(same_shape, new, state)
 
     state = tf.while_loop(inaccurate, halve, state, parallel_iterations=1)
-    total, error, number, steps, _ = state
-    steps = tf.cast(steps, tf.float32)
-    return Integral(total, error, steps, number / steps)
+    total, error, numbers, steps, _ = state
+    return Integral(total, error, tf.cast(steps, tf.float32), numbers)
 
 
 def _walk_inside(path, mesh, known):
@@ -76,7 +79,7 @@ def _walk_inside(path, mesh, known):
 
     def add(walk, numbers, used):
         inner = adaptive_quadrature.inner_nodes(mesh, numbers)
-        maps, counts = path.maps(inner.positions)
+        maps, found = path.maps(inner.positions)
         before = tf.concat([walk.last[None], maps[:-1]], axis=0)
         left = tf.gather(known.maps, inner.intervals)
         left = tf.where(_spread(inner.is_first), left, before)
@@ -84,13 +87,14 @@ def _walk_inside(path, mesh, known):
         errors = squared_errors(inner.weights, maps - left)
         at_end = squared_errors(inner.weights, right - maps)
         errors += tf.where(inner.is_last, at_end, 0.0)
-        return _added(walk, maps, inner.weights, used, errors, counts)
+        return _added(walk, maps, inner.weights, used, errors, found)
 
     uncut = tf.where(mesh.parts == 1, known.errors, 0.0)
+    total, numbers = end_sum(mesh, known)
     walk = _Walk(
-        end_sum(mesh, known.maps),
+        total,
         tf.reduce_sum(uncut),
-        known.num_groups,
+        numbers,
         tf.zeros_like(known.maps[0]),
         tf.zeros([]),
     )
@@ -98,7 +102,7 @@ def _walk_inside(path, mesh, known):
     return over_chunks(add, walk, inner, path.rows_at_once)
 
 
-def _walk_centres(path, mesh):
+def _walk_centres(path, mesh, names):
     """The midpoint rule of all parts, and the error once it halves them.
 
     Between neighbouring centres the maps differ as much as over one part, on average;
@@ -109,29 +113,27 @@ def _walk_centres(path, mesh):
 
     def add(walk, numbers, used):
         centres = adaptive_quadrature.part_centres(mesh, numbers)
-        maps, counts = path.maps(centres.positions)
+        maps, found = path.maps(centres.positions)
         before = tf.concat([walk.last[None], maps[:-1]], axis=0)
         weights = centres.weights
         lengths = tf.concat([walk.last_weight[None], weights[:-1]], axis=0)
         errors = squared_errors(0.5 * (lengths + weights), maps - before)
         errors = tf.where(numbers > 0, errors, 0.0)
-        return _added(walk, maps, weights, used, errors, counts)
+        return _added(walk, maps, weights, used, errors, found)
 
     zero = path.points.map_zeros()
-    walk = _Walk(zero, tf.zeros([]), tf.zeros([]), zero, tf.zeros([]))
+    numbers = dict.fromkeys(names, tf.zeros([]))
+    walk = _Walk(zero, tf.zeros([]), numbers, zero, tf.zeros([]))
     walk = over_chunks(add, walk, count, path.rows_at_once)
     pairs = tf.cast(count - 1, tf.float32)
-    return walk.total, walk.error * (pairs + 1.0) / pairs / 4.0, walk.num_groups
+    return walk.total, walk.error * (pairs + 1.0) / pairs / 4.0, walk.numbers
 
 
-def _added(walk, maps, weights, used, errors, counts):
-    number = walk.num_groups
-    if counts:
-        number += tf.reduce_sum(used * counts["num_groups"])
+def _added(walk, maps, weights, used, errors, found):
     return _Walk(
         walk.total + tf.reduce_sum(_spread(weights * used) * maps, axis=0),
         walk.error + tf.reduce_sum(used * errors),
-        number,
+        add_numbers(walk.numbers, found, weights, used),
         maps[-1],
         weights[-1],
     )

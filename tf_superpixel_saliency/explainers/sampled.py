@@ -27,9 +27,9 @@ class SampledExplainer(Explainer, abc.ABC):
             Quickshift into tens of thousands of groups.
         chunk_size: points that go through the network at once; "auto" takes what suits
             the sizes of the network's feature maps, within 1 GiB: see
-            `chunking.rows_at_once`. Images are explained
-            one after another, so that memory is flat in `num_points` and in the batch,
-            and an image's map does not depend on the others.
+            `chunking.rows_at_once`. Images are explained one after another, so that
+            memory is flat in `num_points` and in the batch, and an image's map does
+            not depend on the others.
         tolerance: None, or the relative error of the grouped map at which to stop;
             `num_points` then is the most that are taken.
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+# Arguments whose names Keras' objects have for something else.
+_ATTRIBUTES = {"weights": "group_weights"}
 # Of a layer's configuration: what doesn't change its result.
 _LEFT_OUT = ("name", "trainable", "dtype")
 
@@ -16,10 +18,15 @@ _LEFT_OUT = ("name", "trainable", "dtype")
 def settings(explainer) -> dict:
     """The arguments that an explainer was made with, but for its large parts."""
     skipped = ("model", "superpixels", "preprocess")
-    return {
-        name: plain(getattr(explainer, name))
+    kept = {
+        name: _ATTRIBUTES.get(name, name)
         for name in argument_names(type(explainer))
-        if name not in skipped and hasattr(explainer, name)
+        if name not in skipped
+    }
+    return {
+        name: plain(getattr(explainer, attribute))
+        for name, attribute in kept.items()
+        if hasattr(explainer, attribute)
     }
 
 

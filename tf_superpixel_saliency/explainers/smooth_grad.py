@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from tf_superpixel_saliency.explainers.base import Attribution
 from tf_superpixel_saliency.explainers.image_points import mean_of_pairs
 from tf_superpixel_saliency.explainers.sampled import SampledExplainer
 from tf_superpixel_saliency.ops import checks, moments, noise
@@ -58,7 +59,15 @@ class SmoothGrad(SampledExplainer):
     `num_samples` (N,) how many were taken.
 
     The class explained is that of the clean image, and so is `scores`.
+
+    With `superpixels="auto"` or a `SuperpixelChoice` the partition is chosen by the
+    two halves of the noise samples, the pairs of even and of odd number. They tell the
+    sampling error and not what another training would change: that is in both halves
+    and counts as signal. The choice suits this network's map with infinitely many
+    samples, and gets finer the more samples there are, pixels in the end.
     """
+
+    draws_noise = True
 
     def __init__(
         self,
@@ -94,6 +103,21 @@ class SmoothGrad(SampledExplainer):
         self.noise_level = checks.checked_number("noise_level", noise_level, 0)
         self.seed = checks.checked_seed(seed)
         self.antithetic = bool(antithetic)
+        if self.chooses_partition:
+            self._check_halves()
+
+    def _check_halves(self):
+        if self.is_dynamic or self.tolerance is not None:
+            raise ValueError(
+                "superpixels are chosen for the clean image, by a number of samples "
+                'known before: use partition="static" and no tolerance, or one layer.'
+            )
+        if self.num_samples < 3 or not self.noise_level:
+            raise ValueError(
+                "superpixels are chosen by two halves of noise samples, which come in "
+                "pairs: num_samples must be at least 3 and noise_level above 0, but "
+                f"got {self.num_samples} and {self.noise_level}."
+            )
 
     def pair_points(self, image, pairs):
         """Both samples of each pair: numbers (k,) of pairs → (2k, H, W, C).
@@ -140,6 +164,8 @@ class SmoothGrad(SampledExplainer):
 
     def attribute(self, images, targets, segments):
         score = self._scorer.evaluate(images, targets)
+        if segments is not None and segments.shape.rank == 4:
+            return self._before_the_choice(images, score)
         out = self.each_image(
             images,
             score.targets,
@@ -150,20 +176,49 @@ class SmoothGrad(SampledExplainer):
         )
         return self.attribution(out, score)
 
-    def _explain_image(self, points):
+    def _before_the_choice(self, images, score):
+        """Maps that are not grouped, and their halves, to choose a partition by.
+
+        Their errors are those of pixels, and not returned.
+        """
+
+        def explain(points):
+            out = self._explain_image(points, with_halves=True)
+            return {k: out[k] for k in ("maps", "even", *names)}
+
+        names = ("num_samples", *self.pair_numbers)
+        out = self.each_image(
+            images, score.targets, None, explain, maps=("even",), numbers=names
+        )
+        maps, even = out.pop("maps"), out.pop("even")
+        pairs = -(-self.num_samples // 2)
+        # Samples in the pairs 0, 2 …, the last of which may be one sample.
+        count = 2 * (-(-pairs // 2)) - (self.num_samples % 2) * (pairs % 2)
+        rest = self.num_samples - count
+        odd = (self.num_samples * maps - count * even) / rest
+        # Var((e·a + o·b)/n) over Var(a − b), of means over e and o samples, e + o = n.
+        ratio = count * rest / self.num_samples**2
+        return Attribution(maps, False, score, out, halves=(even, odd, ratio))
+
+    def _explain_image(self, points, with_halves=False):
         names = (*self.pair_numbers, *(["num_groups"] if self.is_dynamic else []))
         pairs = -(-self.num_samples // 2)
 
         def add(state, numbers, used):
-            known, sums = state
+            known, even, sums = state
             rows = self.pair_points(points.image, numbers)
             maps, values = self.pair_maps(points, rows)
             alone = tf.cast(2 * numbers + 1 >= self.num_samples, tf.float32)
             weights = used * (1.0 - 0.5 * alone)
             sums = {k: sums[k] + tf.reduce_sum(weights * values[k]) for k in names}
-            return moments.add_maps(known, maps, weights), sums
+            if with_halves:
+                is_even = tf.cast(numbers % 2 == 0, tf.float32)
+                even = moments.add_maps(even, maps, weights * is_even)
+            return moments.add_maps(known, maps, weights), even, sums
 
-        state = (moments.no_moments(points.map_zeros()), dict.fromkeys(names, 0.0))
+        nothing = moments.no_moments(points.map_zeros())
+        even = nothing if with_halves else ()
+        state = (nothing, even, dict.fromkeys(names, 0.0))
         state = tf.nest.map_structure(tf.convert_to_tensor, state)
         most = max(1, self.rows_at_once(points.image) // 2)
         if self.tolerance is None:
@@ -171,7 +226,7 @@ class SmoothGrad(SampledExplainer):
             state = over_chunks(add, state, pairs, per_chunk)
         else:
             state = self._until_accurate(add, state, pairs, most)
-        known, sums = state
+        known, even, sums = state
         error = moments.standard_error(known)
         return {
             "maps": known.mean,
@@ -179,6 +234,7 @@ class SmoothGrad(SampledExplainer):
             "relative_error": moments.relative_error(known.mean, error),
             "num_samples": 2.0 * known.weight,
             **{name: value / known.weight for name, value in sums.items()},
+            **({"even": even.mean} if with_halves else {}),
         }
 
     def _until_accurate(self, add, state, pairs, most):
@@ -187,7 +243,7 @@ class SmoothGrad(SampledExplainer):
         per_chunk = max(sizes)
 
         def inaccurate(pair, state):
-            known, _ = state
+            known = state[0]
             error = moments.relative_error(known.mean, moments.standard_error(known))
             # Not known before the first look; TensorFlow would take ~(error <= …) for
             # error > …, which NaN is not either.

@@ -74,6 +74,11 @@ class SparsifiedSmoothGrad(SmoothGrad):
                 f"{saturation_fraction} and {top_fraction}."
             )
         self.order = checks.checked_choice("order", order, ORDERS)
+        if self.chooses_partition and order != "group_last":
+            raise ValueError(
+                "superpixels are chosen by maps that are not grouped yet: use "
+                'order="group_last", or one layer.'
+            )
 
     pair_numbers = ("kept_fraction",)
 

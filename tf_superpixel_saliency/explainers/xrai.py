@@ -70,6 +70,8 @@ class XRAI(SampledExplainer):
     the regions added, on each of which the map has one value.
     """
 
+    groups_maps = False
+
     def __init__(
         self,
         model,

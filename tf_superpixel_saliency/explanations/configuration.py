@@ -17,6 +17,10 @@ from tf_superpixel_saliency.explainers.settings import argument_names
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 from tf_superpixel_saliency.superpixels import naming as superpixel_naming
 from tf_superpixel_saliency.superpixels.base import SuperpixelLayer
+from tf_superpixel_saliency.superpixels.choice import (
+    SuperpixelChoice,
+    usual_candidates,
+)
 from tf_superpixel_saliency.superpixels.stack import SuperpixelStack
 
 DEFAULT = "default"
@@ -69,7 +73,7 @@ def find_explainer(cache, model, how: How, side: int, segments: bool):
     if is_default(superpixels):
         layer = None if segments else _default_layer(kind, value_range, side)
     else:
-        layer = _layer(kind, superpixels, value_range)
+        layer = _layer(kind, superpixels, value_range, side)
     own = layer is None and issubclass(kind, _OWN_SUPERPIXELS)
     return cache.get(
         (kind, layer, value_range if own else None, settings),
@@ -172,8 +176,10 @@ def _default_layer(kind, value_range, side):
     return Quickshift(value_range=value_range)
 
 
-def _layer(kind, superpixels, value_range):
+def _layer(kind, superpixels, value_range, side=None):
     """What an explainer is given as super-pixels; None for pixels."""
+    if isinstance(superpixels, str) and superpixel_naming.plain(superpixels) == "auto":
+        return SuperpixelChoice(usual_candidates(side, value_range))
     if superpixels is None or (
         isinstance(superpixels, str)
         and superpixel_naming.plain(superpixels) in ("pixels", "pixel", "none")
@@ -193,8 +199,8 @@ def _named_layer(superpixels, value_range):
         return superpixel_naming.from_text(superpixels, value_range=value_range)
     raise TypeError(
         "superpixels must be a name such as 'quickshift' or 'slic:n_segments=50', a "
-        f"super-pixel layer, or None for pixels, but got {superpixels!r}. Regions of "
-        "your own are passed as segments=labels."
+        f"super-pixel layer, 'auto', or None for pixels, but got {superpixels!r}. "
+        "Regions of your own are passed as segments=labels."
     )
 
 
@@ -214,5 +220,5 @@ def _made(kind, model, layer, value_range, settings):
 def _in_range(layer, value_range):
     """The same super-pixels of images in another range."""
     if isinstance(layer, SuperpixelStack):
-        return SuperpixelStack([_in_range(one, value_range) for one in layer.layers])
+        return type(layer)([_in_range(one, value_range) for one in layer.layers])
     return type(layer).from_config({**layer.get_config(), "value_range": value_range})

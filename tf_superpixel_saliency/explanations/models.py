@@ -62,9 +62,10 @@ class Explainable:
                 "gradcam"), an explainer's class, or an explainer of this model.
             superpixels: a name with settings if wanted ("quickshift",
                 "slic:n_segments=50"), a super-pixel layer, None or "pixels" for
-                pixels, or "default": `Quickshift()`, `SLIC(n_segments=100)` for images
-                of less than 64 pixels a side, and their own for the methods of
-                regions. For XRAI a list of them, too.
+                pixels, "auto" for a choice of its own in each image by the methods
+                that draw noise, or "default": `Quickshift()`, `SLIC(n_segments=100)`
+                for images of less than 64 pixels a side, and their own for the methods
+                of regions. For XRAI a list of them, too.
             segments: (H, W) or (N, H, W) integers, groups of your own.
             inputs: further inputs of the model, {name: (N, …)}.
             class_names: names of the classes for pictures: a list, a dictionary or a

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops import groups
+from tf_superpixel_saliency.ops import checks, groups
 
 
 @keras.saving.register_keras_serializable(package="tf_superpixel_saliency")
@@ -19,6 +19,14 @@ class GroupIndicator(keras.layers.Layer):
 
     A group is a (super-pixel, channel) pair. Indicators of shape (N, p) are shared by
     the channels; their gradient is then the sum over the channels.
+
+    Args:
+        weights: W, "mean" for the paper's diag(1/|S_k|); or "sqrt" for diag(1/√|S_k|),
+            by which all indicators move the image equally far, ‖A·W·g‖ = ‖g‖, and
+            noise that is independent from pixel to pixel has the same variance in
+            every group's gradient. Kept as `group_weights`: a Keras layer's `weights`
+            are its variables.
+        **kwargs: `name` and the like, for `keras.layers.Layer`.
 
     Call arguments:
         images: (N, H, W, C) float.
@@ -37,18 +45,20 @@ class GroupIndicator(keras.layers.Layer):
     [1.0, 1.0, 5.0]
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, weights="mean", **kwargs):
         kwargs.setdefault("dtype", "float32")
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
+        self.group_weights = checks.checked_choice("weights", weights, groups.WEIGHTS)
         self.built = True
 
     def call(self, images, segments, indicators):
         images = tf.cast(images, tf.float32)
         indicators = tf.cast(indicators, tf.float32)
         _check_shapes(images.shape, segments.shape, indicators.shape)
+        segments = tf.cast(segments, tf.int32)
         return images + groups.spread_indicators(
-            indicators, tf.cast(segments, tf.int32)
+            indicators, segments, self.group_weights
         )
 
     def compute_output_shape(self, images_shape, segments_shape, indicators_shape):
@@ -56,6 +66,9 @@ class GroupIndicator(keras.layers.Layer):
 
     def compute_output_spec(self, images, segments, indicators):
         return keras.KerasTensor(images.shape, "float32")
+
+    def get_config(self):
+        return {**super().get_config(), "weights": self.group_weights}
 
 
 def _check_shapes(images, segments, indicators):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops import groups
+from tf_superpixel_saliency.ops import checks, groups
 
 
 @keras.saving.register_keras_serializable(package="tf_superpixel_saliency")
@@ -14,6 +14,12 @@ class GroupMean(keras.layers.Layer):
 
     One `tf.math.unsorted_segment_mean`, gathered back to the pixels. A group is a
     (super-pixel, channel) pair: channels are averaged apart.
+
+    Args:
+        weights: "mean", the paper's; or "sqrt", the group's sum over √|S|, as
+            `GroupIndicator` has it. Kept as `group_weights`: a Keras layer's `weights`
+            are its variables.
+        **kwargs: `name` and the like, for `keras.layers.Layer`.
 
     Call arguments:
         maps: (N, H, W, C) float.
@@ -30,10 +36,11 @@ class GroupMean(keras.layers.Layer):
     [2.0, 2.0, 5.0]
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, weights="mean", **kwargs):
         kwargs.setdefault("dtype", "float32")
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
+        self.group_weights = checks.checked_choice("weights", weights, groups.WEIGHTS)
         self.built = True
 
     def call(self, maps, segments):
@@ -46,10 +53,13 @@ class GroupMean(keras.layers.Layer):
                 "GroupMean takes maps (N, H, W, C) and segments (N, H, W) of the same "
                 f"size, but got {tuple(maps.shape)} and {tuple(segments.shape)}."
             )
-        return groups.group_mean(maps, segments)
+        return groups.group_mean(maps, segments, self.group_weights)
 
     def compute_output_shape(self, maps_shape, segments_shape):
         return tuple(maps_shape)
 
     def compute_output_spec(self, maps, segments):
         return keras.KerasTensor(maps.shape, "float32")
+
+    def get_config(self):
+        return {**super().get_config(), "weights": self.group_weights}

@@ -4,6 +4,7 @@ Nothing here knows an explainer: a map may come from any library. Every function
 NumPy arrays and gives NumPy arrays back, one value an image where it can.
 """
 
+from tf_superpixel_saliency.metrics.certificates import Certificate, certified_overlap
 from tf_superpixel_saliency.metrics.chance import ChanceCorrected, chance_corrected
 from tf_superpixel_saliency.metrics.fidelity import (
     PerturbationCurve,
@@ -38,6 +39,11 @@ from tf_superpixel_saliency.metrics.mu_fidelity import (
     mu_fidelity,
     subset_drops,
 )
+from tf_superpixel_saliency.metrics.network_agreement import (
+    NetworkAgreement,
+    network_agreement,
+)
+from tf_superpixel_saliency.metrics.partition_risk import PartitionRisk, partition_risk
 from tf_superpixel_saliency.metrics.randomization import randomize_layers
 from tf_superpixel_saliency.metrics.ranking import pixel_orders, pixel_scores
 from tf_superpixel_saliency.metrics.road import RoadCurve, road
@@ -58,6 +64,7 @@ from tf_superpixel_saliency.metrics.ssim import structural_similarity
 from tf_superpixel_saliency.metrics.stability import (
     cosine_similarity,
     l2_distance,
+    prediction_score,
     rank_correlation,
 )
 from tf_superpixel_saliency.metrics.theory import (
@@ -71,9 +78,14 @@ from tf_superpixel_saliency.metrics.uniform_stability import (
     grouped_stability,
     uniform_stability,
 )
-from tf_superpixel_saliency.metrics.verdicts import holm, verdict
+from tf_superpixel_saliency.metrics.variance_split import (
+    VarianceSplit,
+    variance_split,
+)
+from tf_superpixel_saliency.metrics.verdicts import benjamini_hochberg, holm, verdict
 
 __all__ = [
+    "Certificate",
     "ChanceCorrected",
     "Difference",
     "Generalizability",
@@ -84,6 +96,8 @@ __all__ = [
     "LossGap",
     "MeGe",
     "MuFidelity",
+    "NetworkAgreement",
+    "PartitionRisk",
     "PerturbationCurve",
     "RandomizationCheck",
     "ReCo",
@@ -92,7 +106,10 @@ __all__ = [
     "Robustness",
     "SubsetDrops",
     "UniformStability",
+    "VarianceSplit",
+    "benjamini_hochberg",
     "bootstrap_interval",
+    "certified_overlap",
     "chance_corrected",
     "correlate_drops",
     "cosine_similarity",
@@ -109,10 +126,13 @@ __all__ = [
     "mege",
     "mege_and_reco",
     "mu_fidelity",
+    "network_agreement",
     "paired_difference",
+    "partition_risk",
     "perturbation_curve",
     "pixel_orders",
     "pixel_scores",
+    "prediction_score",
     "random_order_maps",
     "randomization_check",
     "randomize_layers",
@@ -127,5 +147,6 @@ __all__ = [
     "subset_drops",
     "top_masks",
     "uniform_stability",
+    "variance_split",
     "verdict",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from tf_superpixel_saliency.metrics.grouping import group_map, group_mean
 from tf_superpixel_saliency.metrics.pairs import checked_pair
 from tf_superpixel_saliency.ops import checks
+from tf_superpixel_saliency.ops.groups import WEIGHTS
 
 
 class ChanceCorrected(NamedTuple):
@@ -32,6 +33,7 @@ def chance_corrected(
     seed: int = 0,
     perfect=1.0,
     smooth: Callable | None = None,
+    weights: str = "mean",
 ) -> ChanceCorrected:
     """A measure of agreement, the value that it has by chance, and the excess.
 
@@ -70,6 +72,7 @@ def chance_corrected(
             distance; K of them for K measures.
         smooth: (map (H, W, C), number of the image) → a map of the same shape, what
             is done to each map in place of grouping it; not with `segments`.
+        weights: of the grouping, "mean" or "sqrt", as `GroupIndicator` has them.
 
     Returns:
         `ChanceCorrected(observed, chance, excess, chance_shuffled, chance_other)`,
@@ -94,14 +97,15 @@ def chance_corrected(
         if smooth is not None:
             raise ValueError("Give segments or smooth, what is done to maps, not both.")
         segments = checks.checked_segments(segments, maps_a.shape)
+    checks.checked_choice("weights", weights, WEIGHTS)
     rows = []
     for i in range(len(maps_a)):
         labels = None if segments is None else segments[i].ravel().astype(np.intp)
         finish = functools.partial(_finished, smooth, i)
         draw = np.random.default_rng([seed, i])
-        drawn = _candidates(maps_b, i, labels, num_seeds, draw)
+        drawn = _candidates(maps_b, i, labels, weights, num_seeds, draw)
         candidates = np.stack([finish(one) for one in drawn])
-        own = finish(_grouped(maps_a[i], labels))
+        own = finish(_grouped(maps_a[i], labels, weights))
         own = np.broadcast_to(own, candidates.shape)
         if heatmaps:
             own, candidates = own[..., 0], candidates[..., 0]
@@ -118,25 +122,25 @@ def chance_corrected(
     )
 
 
-def _candidates(maps_b, i, labels, num_seeds, draw):
+def _candidates(maps_b, i, labels, weights, num_seeds, draw):
     """B's map of image i, its shuffles, and B's maps of other images, all grouped."""
-    yield _grouped(maps_b[i], labels)
+    yield _grouped(maps_b[i], labels, weights)
     for _ in range(num_seeds):
-        yield _shuffled(maps_b[i], labels, draw)
+        yield _shuffled(maps_b[i], labels, weights, draw)
     others = draw.permutation(len(maps_b) - 1)[:num_seeds]
     for other in others + (others >= i):
-        yield _grouped(maps_b[other], labels)
+        yield _grouped(maps_b[other], labels, weights)
 
 
 def _finished(smooth, number, one_map):
     return one_map if smooth is None else smooth(one_map, number)
 
 
-def _grouped(values, labels):
-    return values if labels is None else group_map(values, labels)
+def _grouped(values, labels, weights):
+    return values if labels is None else group_map(values, labels, weights)
 
 
-def _shuffled(values, labels, draw):
+def _shuffled(values, labels, weights, draw):
     """(H, W, C) with its pixels shuffled, then grouped.
 
     The means of shuffled pixels in fixed groups are those of fixed pixels in shuffled
@@ -147,7 +151,7 @@ def _shuffled(values, labels, draw):
         out = np.empty_like(pixels)
         out[draw.permutation(len(pixels))] = pixels
     else:
-        means = group_mean(pixels, draw.permutation(labels))
+        means = group_mean(pixels, draw.permutation(labels), weights)
         out = np.take(means, labels, axis=0)
     return out.reshape(values.shape)
 

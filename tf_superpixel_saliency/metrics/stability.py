@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf_superpixel_saliency.metrics.pairs import compare, heatmap
+from tf_superpixel_saliency.metrics.grouping import group_map
+from tf_superpixel_saliency.metrics.pairs import checked_pair, compare, heatmap
+from tf_superpixel_saliency.ops import checks
+from tf_superpixel_saliency.ops.groups import WEIGHTS
 
 
 def cosine_similarity(maps_a, maps_b, signed: bool = True) -> np.ndarray:
@@ -90,6 +93,47 @@ def l2_distance(maps_a, maps_b, normalized: bool = False) -> np.ndarray:
         return values if np.isfinite(values).all() else None
 
     return compare(maps_a, maps_b, prepare, lambda a, b: _norm(a - b))
+
+
+def prediction_score(maps_a, maps_b, segments=None, weights: str = "mean"):
+    """How well one network's grouped map predicts another's gradient: their cosine.
+
+    cos(κa, b), where a is grouped and b is not. By chance it is 0 whatever the
+    partition, for b's noise is its own and is in no group; a scale, or a constant
+    share of it, gains nothing; and what grouping takes away of the signal is lost. So
+    it ranks methods and partitions that the agreement of two grouped maps can't.
+
+    It isn't symmetric: average over both directions, and over pairs of networks.
+
+    Args:
+        maps_a, maps_b: maps of two networks before any grouping, (N, H, W, C) signed.
+            b's is usually its gradient, whatever the method that made a's.
+        segments: (H, W) or (N, H, W) non-negative integers in any numbering, the
+            groups of a; None for pixels.
+        weights: of the grouping, "mean" or "sqrt", as `GroupIndicator` has them.
+
+    Returns:
+        (N,) float64 in [−1, 1]; NaN where κa or b is zero everywhere.
+
+    Raises:
+        ValueError, TypeError: shapes that don't fit, or segments that aren't labels.
+
+    Example:
+
+    >>> a, b = np.array([[[1.0, 3.0]]]), np.array([[[2.0, 2.0]]])
+    >>> prediction_score(a, b, [[0, 0]]).round(3).tolist()
+    [1.0]
+    """
+    maps_a, maps_b = checked_pair(maps_a, maps_b)
+    checks.checked_choice("weights", weights, WEIGHTS)
+    if segments is not None:
+        labels = checks.checked_segments(segments, maps_a.shape)
+        grouped = [
+            group_map(np.asarray(one, np.float64), own, weights)
+            for one, own in zip(maps_a, labels)
+        ]
+        maps_a = np.stack(grouped) if grouped else maps_a
+    return cosine_similarity(maps_a, maps_b)
 
 
 def _unit(values):

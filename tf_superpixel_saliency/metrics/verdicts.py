@@ -26,20 +26,58 @@ def holm(p_values) -> np.ndarray:
     Raises:
         ValueError: values out of [0, 1].
     """
-    p_values = np.asarray(p_values, np.float64)
+    p_values, defined, found = _family(p_values)
     adjusted = np.full(p_values.shape, np.nan)
-    defined = ~np.isnan(p_values)
-    found = p_values[defined]
-    if found.size and not (0 <= found.min() and found.max() <= 1):
-        raise ValueError(
-            f"p_values must lie in [0, 1], but got {found.min()} to {found.max()}."
-        )
     order = np.argsort(found)
     steps = found[order] * (found.size - np.arange(found.size))
     result = np.empty(found.size)
     result[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     adjusted[defined] = result
     return adjusted
+
+
+def benjamini_hochberg(p_values) -> np.ndarray:
+    """p-values adjusted by Benjamini and Hochberg's step-up method (1995).
+
+    Those at most q are found with a false discovery rate of at most q: on average no
+    more than that share of what is found is chance. It holds for independent tests
+    and for such as depend on one another positively, as neighbouring groups do.
+
+    Args:
+        p_values: real in [0, 1], of any shape, one for each test of the family. NaN
+            stays NaN and doesn't count as a test.
+
+    Returns:
+        float64 of the same shape.
+
+    Raises:
+        ValueError: values out of [0, 1].
+
+    Example:
+
+    >>> benjamini_hochberg([0.01, 0.04, 0.03, 0.5]).round(4).tolist()
+    [0.04, 0.0533, 0.0533, 0.5]
+    """
+    p_values, defined, found = _family(p_values)
+    adjusted = np.full(p_values.shape, np.nan)
+    order = np.argsort(found)[::-1]
+    steps = found[order] * found.size / np.arange(found.size, 0, -1)
+    result = np.empty(found.size)
+    result[order] = np.minimum(np.minimum.accumulate(steps), 1.0)
+    adjusted[defined] = result
+    return adjusted
+
+
+def _family(p_values):
+    """p-values as an array, which of them are defined, and those."""
+    p_values = np.asarray(p_values, np.float64)
+    defined = ~np.isnan(p_values)
+    found = p_values[defined]
+    if found.size and not (0 <= found.min() and found.max() <= 1):
+        raise ValueError(
+            f"p_values must lie in [0, 1], but got {found.min()} to {found.max()}."
+        )
+    return p_values, defined, found
 
 
 def verdict(

@@ -3,12 +3,19 @@
 The paper's κ(x) (eq. 3) is `group_mean`: it averages a map inside every group and
 writes the mean back to the group's pixels. Groups never cross images: every
 function here works on a batch whose images have groups of their own.
+
+The weights W of x + A·W·g are "mean", the paper's diag(1/|S|), or "sqrt", diag(1/√|S|).
+Where the values of a map are independent noise of one variance, a group's value has
+that variance over |S| by the first, and that variance itself by the second, whatever
+the group's size.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
+
+WEIGHTS = ("mean", "sqrt")
 
 
 def _offset_labels(segments: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -110,7 +117,9 @@ def count_groups(segments: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(segments, axis=[1, 2]) + 1
 
 
-def group_mean(maps: tf.Tensor, segments: tf.Tensor) -> tf.Tensor:
+def group_mean(
+    maps: tf.Tensor, segments: tf.Tensor, weights: str = "mean"
+) -> tf.Tensor:
     """The mean of a map inside every group, written back to the pixels: κ(x)·map.
 
     Paper, eq. 3: κ(x)_{ij} = 1/|S_k| where pixels i and j are both in S_k, else 0.
@@ -119,6 +128,8 @@ def group_mean(maps: tf.Tensor, segments: tf.Tensor) -> tf.Tensor:
     Args:
         maps: (N, H, W, C) float.
         segments: (N, H, W) int32, labels in 0…H·W−1.
+        weights: "mean" for the mean; "sqrt" for the sum over √|S|, which is √|S| times
+            the mean.
 
     Returns:
         (N, H, W, C) of the type of `maps`, constant inside every group.
@@ -128,11 +139,15 @@ def group_mean(maps: tf.Tensor, segments: tf.Tensor) -> tf.Tensor:
     # Summed in float64: a float32 sum over an image-sized group loses 1e-5.
     values = tf.cast(tf.reshape(maps, [-1, shape[3]]), tf.float64)
     means = tf.math.unsorted_segment_mean(values, labels, count)
+    if weights == "sqrt":
+        means *= tf.sqrt(_sizes(labels, count, tf.float64))[:, None]
     means = tf.cast(means, maps.dtype)
     return tf.ensure_shape(tf.reshape(tf.gather(means, labels), shape), maps.shape)
 
 
-def spread_indicators(indicators: tf.Tensor, segments: tf.Tensor) -> tf.Tensor:
+def spread_indicators(
+    indicators: tf.Tensor, segments: tf.Tensor, weights: str = "mean"
+) -> tf.Tensor:
     """A·W·g: each group's indicator over its number of pixels, at its pixels.
 
     Paper, §3.2: A is the pixel-to-group incidence and W = diag(1/|S_k|).
@@ -141,6 +156,7 @@ def spread_indicators(indicators: tf.Tensor, segments: tf.Tensor) -> tf.Tensor:
         indicators: (N, p, C) float, one a (super-pixel, channel) pair, or (N, p),
             shared by the channels. p is at least the number of groups.
         segments: (N, H, W) int32, labels in 0…p−1.
+        weights: "mean", or "sqrt" for W = diag(1/√|S_k|).
 
     Returns:
         (N, H, W, C), or (N, H, W, 1) for shared channels.
@@ -148,9 +164,14 @@ def spread_indicators(indicators: tf.Tensor, segments: tf.Tensor) -> tf.Tensor:
     if indicators.shape.rank == 2:
         indicators = indicators[..., None]
     labels, count = _offset_labels(segments)
-    sizes = tf.math.unsorted_segment_sum(
-        tf.ones_like(labels, indicators.dtype), labels, count
-    )
+    sizes = _sizes(labels, count, indicators.dtype)
+    if weights == "sqrt":
+        sizes = tf.sqrt(sizes)
     size_of_pixel = tf.reshape(tf.gather(sizes, labels), tf.shape(segments))
     perturbation = tf.gather(indicators, segments, axis=1, batch_dims=1)
     return perturbation / size_of_pixel[..., None]
+
+
+def _sizes(labels, count, dtype):
+    """Number of pixels of each group: (N·H·W,) labels → (count,)."""
+    return tf.math.unsorted_segment_sum(tf.ones_like(labels, dtype), labels, count)

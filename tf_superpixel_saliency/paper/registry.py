@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from tf_superpixel_saliency.paper import (
+    beyond_certificates,
+    beyond_consensus,
+    beyond_families,
+    beyond_risk,
+    beyond_weights,
     claims,
     cost,
     fidelity,
@@ -73,6 +78,36 @@ _ALL = (
     ("sanity", "layers randomised one by one", robustness.run_sanity),
     ("robustness", "a little noise in the image", robustness.run_robustness),
     ("cost", "segmentation, gradient and grouping apart", cost.run),
+    (
+        "beyond-weights",
+        "beyond the paper: a group's mean, or its sum over √|S|",
+        beyond_weights.run,
+    ),
+    (
+        "beyond-risk",
+        "beyond the paper: the partition found automatically",
+        beyond_risk.run,
+    ),
+    (
+        "beyond-prediction",
+        "beyond the paper: methods ranked by what they predict",
+        beyond_risk.run_prediction,
+    ),
+    (
+        "beyond-consensus",
+        "beyond the paper: what several networks have in common",
+        beyond_consensus.run,
+    ),
+    (
+        "beyond-families",
+        "beyond the paper: several partitions at once",
+        beyond_families.run,
+    ),
+    (
+        "beyond-certificates",
+        "beyond the paper: what no small change of the image can move",
+        beyond_certificates.run,
+    ),
     ("claims", "the paper's claims, judged by the tables made so far", claims.run),
 )
 EXPERIMENTS = {entry[0]: Experiment(*entry) for entry in _ALL}

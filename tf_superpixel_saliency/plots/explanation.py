@@ -96,15 +96,26 @@ def _groups_caption(count: int) -> str:
     return "Highest group" if count == 1 else f"{count} highest groups"
 
 
-def panels(figure, shape, captions, title):
-    """A row of Axes of an image's size, with captions above and a title above all."""
+def panels(figure, shape, captions, title, below: int = 0) -> np.ndarray:
+    """A row of Axes with captions above, and a title above all.
+
+    Args:
+        figure: an empty matplotlib Figure to fill, or None.
+        shape: (H, W) of the image to draw.
+        captions: one an Axes.
+        title: over all of them, or None.
+        below: screen pixels to leave free under the row.
+
+    Returns:
+        (len(captions),) array of Axes.
+    """
     height, width = canvas.fit(shape, canvas.PANEL)
     full_width = len(captions) * (width + _GAP) - _GAP + 2 * _MARGIN
     title = canvas.wrap(title or "", full_width - 2 * _MARGIN, canvas.TITLE_SIZE)
     title_lines = len(title.splitlines())
     title_height = canvas.text_height(title_lines, canvas.TITLE_SIZE)
     top = _MARGIN + title_height + canvas.text_height(1, canvas.LABEL_SIZE)
-    figure = canvas.prepare(figure, full_width, top + height + _MARGIN)
+    figure = canvas.prepare(figure, full_width, top + height + below + _MARGIN)
     if title:
         canvas.write(
             figure, full_width / 2, _MARGIN, title, canvas.TITLE_SIZE, weight="bold"

@@ -109,6 +109,38 @@ def plot_curves(
     return ax
 
 
+def plot_certificate(
+    radii,
+    overlaps: Mapping,
+    ax=None,
+    *,
+    xlabel: str = "‖change of the image‖₂",
+    title="",
+):
+    """How much of the top is certain to stay over how far an image may change.
+
+    Args:
+        radii: (R,), as `metrics.certified_overlap` took them.
+        overlaps: {name: (N, R) shares of the top that stay}, `overlap / top[:, None]`
+            of a `Certificate`; the mean over the images is drawn.
+        ax: matplotlib Axes; one in a new figure unless given.
+        xlabel: name of the horizontal axis.
+        title: over the Axes.
+
+    Returns:
+        The Axes.
+    """
+    means = {
+        name: (radii, np.mean(np.atleast_2d(shares), axis=0))
+        for name, shares in overlaps.items()
+    }
+    ax = plot_curves(
+        means, ax, xlabel=xlabel, ylabel="share of the top that stays", title=title
+    )
+    ax.set_ylim(-0.02, 1.02)
+    return ax
+
+
 def plot_tradeoff(
     points: Mapping, ax=None, *, xlabel: str = "", ylabel: str = "", title: str = ""
 ):
