@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops.sampling import sum_over_samples
+from tf_superpixel_saliency.ops.sampling import (
+    best_chunk,
+    even_chunks,
+    over_chunks,
+    sum_over_samples,
+)
 
 MOST = 64  # numbers and chunk sizes that the records can hold
 
@@ -56,9 +61,10 @@ def test_every_sample_comes_once(num_samples, chunk_size, batch):
     (per_chunk,) = np.flatnonzero(sizes)
     assert per_chunk == 1 or per_chunk * batch <= chunk_size
     assert filling.sum() == chunks * per_chunk - num_samples
-    assert filling.sum() < chunks  # as even as they can be
-    # No more chunks than the size asks for.
-    assert chunks == np.ceil(num_samples / max(1, min(chunk_size // batch, 50)))
+    # No other size within the limit costs less: a row more for each chunk.
+    limit = max(1, min(chunk_size // batch, num_samples))
+    costs = [np.ceil(num_samples / k) * (k + 1) for k in range(1, limit + 1)]
+    assert chunks * (per_chunk + 1) == min(costs)
 
 
 @pytest.mark.parametrize("num_samples, chunk_size, batch", [(7, 4, 1), (10, 32, 3)])
@@ -101,3 +107,41 @@ def test_the_sum_does_not_depend_on_the_chunks():
             add, (tf.constant(0.0),), 50, tf.constant(1), chunk_size
         )
         np.testing.assert_allclose(total, values.astype(np.float64).sum(), rtol=1e-5)
+
+
+def test_chunks_by_hand():
+    # 50 of at most 8: seven chunks of 8 cost 63, ten of 5 cost 60.
+    assert even_chunks(50, 8)[-1] == 5
+    assert even_chunks(50, 50) == even_chunks(50, 1000)
+    assert even_chunks(50, 32)[-1] == 25
+    assert even_chunks(1, 4) == [1]
+    # With what is left by itself six of 8 and one of 2 cost 57.
+    assert best_chunk(50, 8) == 8
+    # Pairs: eight of 3 and one of 1.
+    assert best_chunk(25, 3, rows=2) == 3
+    assert best_chunk(5, 100) == 5
+
+
+@pytest.mark.parametrize("count", [1, 5, 6, 7])
+@pytest.mark.parametrize("known", [True, False])
+def test_over_chunks_adds_each_number_once(xla, count, known):
+    def add(state, numbers, used):
+        total, squares = state
+        numbers = tf.cast(numbers, tf.float32)
+        return total + tf.reduce_sum(used), squares + tf.reduce_sum(used * numbers**2)
+
+    def run(number):
+        zeros = (tf.zeros([]), tf.zeros([]))
+        return over_chunks(add, zeros, count if known else number, 3)
+
+    total, squares = tf.function(run, jit_compile=xla)(tf.constant(count))
+    assert total == count
+    assert squares == sum(i**2 for i in range(count))
+
+
+def test_over_no_chunks_the_state_stays():
+    def add(state, numbers, used):
+        return state + tf.reduce_sum(used)
+
+    assert over_chunks(add, tf.constant(5.0), tf.constant(0), 4) == 5
+    assert over_chunks(add, tf.constant(5.0), 0, 4) == 5

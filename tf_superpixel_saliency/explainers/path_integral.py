@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_superpixel_saliency.explainers.image_points import add_numbers
 from tf_superpixel_saliency.ops import adaptive_quadrature, quadrature
 from tf_superpixel_saliency.ops.adaptive_quadrature import Mesh
-from tf_superpixel_saliency.ops.sampling import even_chunks, over_chunks
+from tf_superpixel_saliency.ops.sampling import best_chunk, over_chunks
 
 
 class Path:
@@ -45,7 +45,7 @@ class Path:
 
     def chunk(self, count: int) -> int:
         """How many of `count` points to take at a time."""
-        return even_chunks(count, self.rows_at_once)[-1]
+        return best_chunk(count, self.rows_at_once)
 
 
 class Integral(NamedTuple):

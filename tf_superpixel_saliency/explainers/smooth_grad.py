@@ -9,7 +9,7 @@ from tf_superpixel_saliency.explainers.base import Attribution
 from tf_superpixel_saliency.explainers.image_points import mean_of_pairs
 from tf_superpixel_saliency.explainers.sampled import SampledExplainer
 from tf_superpixel_saliency.ops import checks, moments, noise
-from tf_superpixel_saliency.ops.sampling import even_chunks, over_chunks, same_shape
+from tf_superpixel_saliency.ops.sampling import best_chunk, over_chunks, same_shape
 
 NUM_SAMPLES = 50
 MOST_SAMPLES = 1000
@@ -222,7 +222,7 @@ class SmoothGrad(SampledExplainer):
         state = tf.nest.map_structure(tf.convert_to_tensor, state)
         most = max(1, self.rows_at_once(points.image) // 2)
         if self.tolerance is None:
-            per_chunk = even_chunks(pairs, most, rows=2)[-1]
+            per_chunk = best_chunk(pairs, most, rows=2)
             state = over_chunks(add, state, pairs, per_chunk)
         else:
             state = self._until_accurate(add, state, pairs, most)

@@ -78,6 +78,21 @@ def sum_over_samples(
     return tuple(sums)
 
 
+def best_chunk(count: int, most: int, rows: int = 1) -> int:
+    """How many of `count` things to take at a time, the rest of them by themselves.
+
+    Args:
+        count, most, rows: as in `even_chunks`.
+    """
+
+    def cost(size):
+        full, rest = divmod(count, size)
+        sizes = full * (size * rows + _ROWS_OF_A_CHUNK)
+        return sizes + (rest * rows + _ROWS_OF_A_CHUNK if rest else 0)
+
+    return min(range(min(most, count), 0, -1), key=cost)
+
+
 def over_chunks(
     add: Callable, state: tuple, count: int | tf.Tensor, per_chunk: int
 ) -> tuple:
@@ -85,11 +100,12 @@ def over_chunks(
 
     Args:
         add: (state, numbers (k,) int32, used (k,) float32) → state. Numbers are within
-            0 … count − 1: those that fill the last chunk are the last one again, and
-            not used. (A thing of its own could be NaN, which a weight of 0 does not
-            take away.)
+            0 … count − 1. Where `count` is a tensor, those that fill the last chunk
+            are the last one again, and not used. (A thing of its own could be NaN,
+            which a weight of 0 does not take away.)
         state: nested tensors to start from.
-        count: how many there are, may be a tensor; none at all leaves the state.
+        count: how many there are; none at all leaves the state. What is left of a
+            number known before is a chunk of its own.
         per_chunk: k.
     """
 
@@ -99,13 +115,17 @@ def over_chunks(
         added = add(state, tf.minimum(numbers, count - 1), used)
         return chunk + 1, tf.nest.map_structure(same_shape, added, state)
 
-    chunks = -(-count // per_chunk)
+    known = isinstance(count, int)
+    chunks = count // per_chunk if known else -(-count // per_chunk)
     _, state = tf.while_loop(
         lambda chunk, _: chunk < chunks,
         body,
         (tf.constant(0), state),
         parallel_iterations=1,
     )
+    rest = count % per_chunk if known else 0
+    if rest:
+        state = add(state, tf.range(count - rest, count), tf.ones([rest]))
     return state
 
 
