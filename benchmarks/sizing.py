@@ -180,6 +180,11 @@ def storage(sizes, number, rate, arguments):
     }
 
 
+def _told(value):
+    """A folder by its last name: whole paths are of one machine."""
+    return value.name if isinstance(value, pathlib.Path) else value
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", metavar="DIR", type=pathlib.Path)
@@ -216,7 +221,7 @@ def main():
         json.dumps(
             {
                 "benchmark": "sizing",
-                **{key: str(value) for key, value in vars(arguments).items()},
+                **{key: _told(value) for key, value in vars(arguments).items()},
                 "cores_here": os.cpu_count(),
                 "tensorflow": tf.__version__,
                 "keras": keras.__version__,

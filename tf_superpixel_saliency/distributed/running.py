@@ -9,6 +9,7 @@ import logging
 import os
 import pathlib
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -309,16 +310,18 @@ def _results(job, shards, address, num_workers, cpus, gpus):
         data.context.enable_progress_bars = False
         if num_workers is None:
             num_workers = max(1, int(ray.cluster_resources().get("CPU", 1) // cpus))
-        explained = data.map_batches(
-            Worker,
-            fn_constructor_args=(job,),
-            batch_size=1,
-            compute=ray.data.ActorPoolStrategy(size=min(num_workers, len(shards))),
-            num_cpus=cpus,
-            num_gpus=gpus or None,
-            # Ray Data restarts workers without end, and so it repeats what they did.
-            ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
-        )
+        with warnings.catch_warnings():  # Ray 2.60 announces what 2.64 will not take
+            warnings.simplefilter("ignore", DeprecationWarning)
+            explained = data.map_batches(
+                Worker,
+                fn_constructor_args=(job,),
+                batch_size=1,
+                compute=ray.data.ActorPoolStrategy(size=min(num_workers, len(shards))),
+                num_cpus=cpus,
+                num_gpus=gpus or None,
+                # It would restart a worker, and repeat what it did, without end.
+                ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
+            )
         try:
             for row in explained.iter_rows():
                 yield json.loads(row["told"])
