@@ -106,12 +106,14 @@ def method_settings(arguments) -> dict:
         "num_samples": arguments.num_samples,
         "noise_level": arguments.noise_level,
         "seed": arguments.seed,
+        "tolerance": arguments.tolerance,
     }
+    steps = {"num_steps": arguments.num_steps, "tolerance": arguments.tolerance}
     own = {
         "SimpleGradient": {},
         "SmoothGrad": noise,
         "SparsifiedSmoothGrad": noise,
-        "IntegratedGradients": {"num_steps": arguments.num_steps},
+        "IntegratedGradients": steps,
     }[arguments.method]
     return {"score": arguments.score, "model_output": arguments.model_output, **own}
 

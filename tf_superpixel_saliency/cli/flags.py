@@ -129,9 +129,8 @@ def add_method_settings(parser) -> None:
     group.add_argument(
         "--num-samples",
         type=positive,
-        default=50,
-        help="noisy copies, for SmoothGrad and SparsifiedSmoothGrad "
-        "(default: %(default)s)",
+        help="noisy copies, for SmoothGrad and SparsifiedSmoothGrad (default: 50, or "
+        "with --tolerance at most 1000)",
     )
     group.add_argument(
         "--noise-level",
@@ -143,8 +142,14 @@ def add_method_settings(parser) -> None:
     group.add_argument(
         "--num-steps",
         type=positive,
-        default=50,
-        help="gradients along the path, for IntegratedGradients (default: %(default)s)",
+        help="gradients along the path, for IntegratedGradients (default: 50, or with "
+        "--tolerance at most 500)",
+    )
+    group.add_argument(
+        "--tolerance",
+        type=float,
+        help="take as many as it needs for this relative error of the grouped map, "
+        "such as 0.1",
     )
     group.add_argument(
         "--seed", type=int, default=0, help="of the noise (default: %(default)s)"

@@ -49,8 +49,9 @@ def gradient_methods(
 ) -> list[Method]:
     """The paper's four methods, or those of them that are named.
 
-    Sparsified SmoothGrad groups last, so that its ungrouped map can be grouped by
-    any partition, and by chance as well.
+    As the papers have them: each sample with noise of its own, IntegratedGradients at
+    even midpoints. Sparsified SmoothGrad groups last, so that its ungrouped map can be
+    grouped by any partition, and by chance as well.
 
     Args:
         names: of `GRADIENT_METHODS`, None for all.
@@ -61,16 +62,20 @@ def gradient_methods(
     Raises:
         ValueError: an unknown name.
     """
-    noise = {"num_samples": num_samples, "noise_level": noise_level, **common}
+    noise = {
+        "num_samples": num_samples,
+        "noise_level": noise_level,
+        "antithetic": False,
+        **common,
+    }
+    steps = {"num_steps": num_steps, "quadrature": "midpoint", **common}
     known = {
         "SimpleGradient": Method("SimpleGradient", {**common}, False),
         "SmoothGrad": Method("SmoothGrad", noise, True),
         "SparsifiedSmoothGrad": Method(
             "SparsifiedSmoothGrad", {**noise, "order": "group_last"}, True
         ),
-        "IntegratedGradients": Method(
-            "IntegratedGradients", {"num_steps": num_steps, **common}, False
-        ),
+        "IntegratedGradients": Method("IntegratedGradients", steps, False),
     }
     return _named("gradient method", names, known)
 
