@@ -15,8 +15,8 @@ from tf_superpixel_saliency.paper import beyond_maps
 from tf_superpixel_saliency.paper.beyond_maps import PIXELS
 from tf_superpixel_saliency.paper.experiment import Setting
 
-_NUM_SEEDS = 3
-_SIGMAS = (0.5, 1.0, 2.0)
+_NUM_SEEDS = 2
+_SIGMAS = (0.5, 1.0)
 
 
 def run(setting: Setting) -> None:
@@ -60,31 +60,25 @@ def run(setting: Setting) -> None:
 
 def _operations(pool):
     """[(kind, name, function of (map, number of the image))]."""
-    made = [("one", name, _average([pool.segments(name)])) for name in pool.layers]
-    for name, members in _families(pool).items():
-        made.append(("family", name, _average(members)))
-    for sigma in _SIGMAS:
-        blurred = functools.partial(_blurred, sigma)
-        made.append(("blur", f"sigma {sigma:g}", blurred))
-    return made
-
-
-def _families(pool):
-    """{name: segments of the members}, None for pixels."""
-    names = [name for name in pool.layers if name != PIXELS]
-    sizes = [name for name in names if name.startswith("SLIC")]
+    named = [name for name in pool.layers if name != PIXELS]
+    sizes = [name for name in named if name.startswith("SLIC")]
     sizes = sorted(sizes, key=pool.groups)[-3:]
-    algorithms = [names[0], sizes[0], names[-1]]
-    found = {
-        "algorithms: " + " + ".join(algorithms): algorithms,
+    several = list(dict.fromkeys([named[0], sizes[0], named[-1]]))
+    families = {
+        "algorithms: " + " + ".join(several): several,
         "sizes: " + " + ".join(sizes): sizes,
         "coarse to fine: " + " + ".join([*sizes, PIXELS]): [*sizes, PIXELS],
     }
-    made = {
-        name: [pool.segments(one) for one in members] for name, members in found.items()
-    }
-    side = pool.layers[names[-1]].size
-    made[f"shifts: {names[-1]}"] = _shifted(pool.images.shape, side)
+    members = dict.fromkeys([PIXELS, *several, *sizes])
+    made = [("one", name, _average([pool.segments(name)])) for name in members]
+    for name, ones in families.items():
+        found = [pool.segments(one) for one in ones]
+        made.append(("family", name, _average(found)))
+    grids = _shifted(pool.images.shape, pool.layers[named[-1]].size)
+    made.append(("family", f"shifts: {named[-1]}", _average(grids)))
+    for sigma in _SIGMAS:
+        blurred = functools.partial(_blurred, sigma)
+        made.append(("blur", f"sigma {sigma:g}", blurred))
     return made
 
 

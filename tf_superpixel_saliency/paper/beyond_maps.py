@@ -13,7 +13,7 @@ from tf_superpixel_saliency.metrics.mu_fidelity import SubsetDrops, subset_drops
 from tf_superpixel_saliency.paper.experiment import MissingData, Setting
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift, SquareGrid
 
-NUM_PHOTOS, NUM_TEST_IMAGES, NUM_FOLDS = 12, 100, 5
+NUM_PHOTOS, NUM_TEST_IMAGES, NUM_FOLDS = 12, 100, 3
 PIXELS = "pixels"
 _FEWEST = 4
 # Added to a network's seed for its second draw of the noise.

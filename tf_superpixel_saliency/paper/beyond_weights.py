@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from tf_superpixel_saliency.ops.groups import WEIGHTS
 from tf_superpixel_saliency.paper import beyond_maps
 from tf_superpixel_saliency.paper.experiment import Setting
 
-_NUM_SEEDS = 5
+_METHODS = ("simple", "smooth")
+_NUM_SEEDS = 3
 _NUM_SUBSETS = 100
 _NUM_STEPS = 14
 
@@ -27,37 +29,14 @@ def run(setting: Setting) -> None:
     """Agreement beyond chance, prediction and fidelity under both weights."""
     found = beyond_maps.pools(setting)
     rows, differences, bars, feet = [], [], {}, {}
-    for pool in found:
-        store = setting.store(
-            f"beyond-weights-{pool.data}",
-            num_samples=setting.num_samples,
-            images=len(pool.images),
-        )
-        for method in pool.methods:
-            for partition in _partitions(pool):
-                both = {}
-                for weights in WEIGHTS:
-                    key = f"{method.name} {partition} {weights}"
-                    make = functools.partial(
-                        _measured, pool, method, partition, weights
-                    )
-                    both[weights] = store.arrays(key, make)
-                    head = {
-                        "images": pool.data,
-                        "method": method.name,
-                        "partition": partition,
-                        "groups": pool.groups(partition),
-                        "weights": weights,
-                    }
-                    rows.append({**head, **_summary(both[weights])})
-                differences.append({**head, **_differences(both)})
-                differences[-1].pop("weights")
-                name = f"{pool.data}, {method.name}"
-                if partition == _partitions(pool)[0]:
-                    for weights in WEIGHTS:
-                        made = rows[-2 + WEIGHTS.index(weights)]
-                        bars.setdefault(name, {})[weights] = made["SSIM"][:3]
-                        feet.setdefault(name, {})[weights] = made["by chance"]
+    for pool, method in itertools.product(found, _METHODS):
+        head, both = _both_weights(setting, pool, getattr(pool, method))
+        made = {w: _summary(both[w]) for w in WEIGHTS}
+        rows += [{**head, "weights": w, **made[w]} for w in WEIGHTS]
+        differences.append({**head, **_differences(both)})
+        name = f"{pool.data}, {head['method']}"
+        bars[name] = {w: made[w]["SSIM"][:3] for w in WEIGHTS}
+        feet[name] = {w: made[w]["by chance"] for w in WEIGHTS}
     notes = (
         *[pool.note() for pool in found],
         "Means over images with 95 % bootstrap intervals, over two pairs of networks: "
@@ -77,10 +56,25 @@ def run(setting: Setting) -> None:
     setting.write_figure("beyond-weights", figure)
 
 
-def _partitions(pool):
-    """The paper's, and of photos another size."""
-    names = [name for name in pool.layers if name != beyond_maps.PIXELS]
-    return names[: 2 if pool.data == "photos" else 1]
+def _both_weights(setting, pool, method):
+    """What was compared, and {weights: {measure: (pairs, n)}}."""
+    store = setting.store(
+        f"beyond-weights-{pool.data}",
+        num_samples=setting.num_samples,
+        images=len(pool.images),
+    )
+    partition = list(pool.layers)[1]  # the paper's
+    both = {}
+    for weights in WEIGHTS:
+        make = functools.partial(_measured, pool, method, partition, weights)
+        both[weights] = store.arrays(f"{method.name} {partition} {weights}", make)
+    head = {
+        "images": pool.data,
+        "method": method.name,
+        "partition": partition,
+        "groups": pool.groups(partition),
+    }
+    return head, both
 
 
 def _measured(pool, method, partition, weights):
