@@ -9,6 +9,7 @@ import pytest
 from tests.evaluation.networks import classifier, instead_of_resnet18, photos
 from tf_superpixel_saliency.evaluation.maps import Network
 from tf_superpixel_saliency.paper import (
+    beyond_certificates,
     beyond_maps,
     experiment,
     one_image,
@@ -97,7 +98,8 @@ def small_amounts(monkeypatch):
     sizes = {k: v for k, v in tradeoff.sized_algorithms().items() if k < 2000}
     monkeypatch.setattr(tradeoff, "sized_algorithms", lambda: sizes)
     monkeypatch.setattr(roar, "NUM_SEEDS", 1)
-    monkeypatch.setattr(beyond_maps, "NUM_FOLDS", 1)
+    monkeypatch.setattr(beyond_maps, "NUM_FOLDS", 0)
+    monkeypatch.setattr(beyond_certificates, "NUM_SAMPLES", 8)
     layers = {"pixels": None, "SLIC 9": SLIC(n_segments=9)}
     layers["squares of 3"] = SquareGrid(size=3)
     for name in ("photo_layers", "small_layers"):
