@@ -16,7 +16,7 @@ SMALL = {
         "num_training": 100,
         "num_epochs": 1,
         "num_images": 4,
-        "num_samples": 2,
+        "num_samples": 4,
         "num_certified": 20,
     },
     "choosing_superpixels": {

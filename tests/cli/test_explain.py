@@ -113,7 +113,7 @@ def test_dynamic_partition_and_all_methods(run, photos, model_file, tmp_path):
         status, _, _ = run(
             "explain", photos / "chelsea.png", "--model", model_file, "--quiet",
             "--method", method, "--partition", "dynamic", "--num-samples", 2,
-            "--num-steps", 2, "--output", folder,
+            "--num-steps", 3, "--output", folder,
         )  # fmt: skip
         assert status == 0
         arrays = np.load(folder / "chelsea.npz")

@@ -99,10 +99,10 @@ def test_an_explainer_takes_its_chunks_from_its_model(expected, monkeypatch):
     monkeypatch.setattr(
         "tf_superpixel_saliency.explainers.chunking._LARGEST_BLOCK", 3 * 4 * 12 * 11 * 3
     )
-    original = tss.SmoothGrad._rows_at_once
+    original = tss.SmoothGrad.rows_at_once
     monkeypatch.setattr(
         tss.SmoothGrad,
-        "_rows_at_once",
+        "rows_at_once",
         lambda self, images: rows.append(original(self, images)) or rows[-1],
     )
     out = as_arrays(explainer(photos(2)))

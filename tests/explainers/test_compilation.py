@@ -82,9 +82,9 @@ def test_under_xla_batches_have_one_shape(monkeypatch):
     shapes = []
     direct = explainer._direct.function
 
-    def recorded(self, tensors):
+    def recorded(self, tensors, strategy=None):
         shapes.append({key: tuple(value.shape) for key, value in tensors.items()})
-        return direct(self, tensors)
+        return direct(self, tensors, strategy)
 
     monkeypatch.setattr(explainer._direct, "function", recorded)
     data = tf.data.Dataset.from_tensor_slices(photos(5)).batch(2)

@@ -15,7 +15,9 @@ EXPLAINERS = {
     "simple": tss.SimpleGradient,
     "smooth": functools.partial(tss.SmoothGrad, num_samples=3),
     "sparsified": functools.partial(tss.SparsifiedSmoothGrad, num_samples=3),
-    "integrated": functools.partial(tss.IntegratedGradients, num_steps=3),
+    "integrated": functools.partial(
+        tss.IntegratedGradients, num_steps=3, quadrature="midpoint"
+    ),
 }
 
 

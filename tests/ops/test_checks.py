@@ -279,7 +279,7 @@ def test_choices():
 
 def test_flags_are_powers_of_two_with_a_text_each():
     flags = sorted(checks.STATUS_TEXTS)
-    assert flags == [1, 2, 4, 8, 16]
+    assert flags == [1, 2, 4, 8, 16, 32]
 
 
 def test_status_in_words():

@@ -62,9 +62,14 @@ def test_its_signatures(server):
         "explain_image_bytes": {"image_bytes": (tf.string, [-1]), **targets},
     }
     small = {"heatmaps", "segments", "scores", "targets", "status"}
+    small |= {"num_samples", "relative_error"}
     assert set(server.signatures["explain"].outputs) == small
     assert set(server.signatures["explain_image_bytes"].outputs) == small
-    assert set(server.signatures["explain_maps"].outputs) == {*small, "maps"}
+    assert set(server.signatures["explain_maps"].outputs) == {
+        *small,
+        "maps",
+        "standard_error",
+    }
 
 
 def assert_equal(out, expected):

@@ -128,7 +128,8 @@ def read_photo(
 
     max_pixels = MAX_PIXELS if max_pixels is None else max_pixels
     try:
-        if os.path.exists(path) and not os.path.isfile(path):
+        named = isinstance(path, str | os.PathLike)  # and not an open file
+        if named and os.path.exists(path) and not os.path.isfile(path):
             raise ValueError("no file but a folder, a pipe or a device")  # may hang
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

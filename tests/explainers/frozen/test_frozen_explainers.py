@@ -175,7 +175,7 @@ def test_saved_and_loaded(tmp_path):
     assert keras.saving.load_model(path).fold_batch_norms is False
 
 
-def test_the_transpose_of_the_start_runs_once():
+def test_the_transpose_of_the_start_runs_once_a_pair():
     explainer = tss.SmoothGrad(MODEL, num_samples=6)
     graph = tf.function(explainer.call).get_concrete_function(
         tf.TensorSpec((None, 12, 12, 3))
@@ -187,8 +187,9 @@ def test_the_transpose_of_the_start_runs_once():
     outside = sum(
         node.op == "Conv2DBackpropInput" for node in graph.graph.as_graph_def().node
     )
-    # The first convolution's is outside of the loop; the depthwise one is another op.
-    assert (outside, inside) == (1, 0)
+    # The first convolution's alone, of the pairs' means; the depthwise one is another
+    # op.
+    assert (outside, inside) == (0, 1)
 
 
 def _functions(graph):
