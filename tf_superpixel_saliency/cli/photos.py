@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tf_superpixel_saliency.cli.errors import CommandError
-from tf_superpixel_saliency.demo import prepare
+from tf_superpixel_saliency.demo.photos import prepare, upright_pixels
 from tf_superpixel_saliency.ops import color
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -165,7 +165,7 @@ def read_in_range(path, loaded, arguments) -> np.ndarray:
 
 
 def _decoded(path, max_pixels):
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     with Image.open(path, formats=FORMATS) as image:
         if image.width * image.height > max_pixels:
@@ -173,20 +173,4 @@ def _decoded(path, max_pixels):
                 f"{image.width} × {image.height} pixels are more than the "
                 f"{max_pixels:,} that are read"
             )
-        return _rgb(ImageOps.exif_transpose(image))
-
-
-def _rgb(image):
-    """(H, W, 3) uint8: 16-bit gray scaled down, transparency laid over white."""
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.float64)
-        top = 65535.0 if values.max() > 255 else 255.0
-        gray = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
-        return np.repeat(gray[..., None], 3, axis=-1)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"))
+        return upright_pixels(image)

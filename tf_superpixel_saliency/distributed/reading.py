@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_superpixel_saliency.demo import prepare
+from tf_superpixel_saliency.demo.photos import prepare, upright_pixels
 from tf_superpixel_saliency.distributed.sources import (
     PARQUET_SUFFIXES,
     RECORD_SUFFIXES,
@@ -170,7 +170,7 @@ def decoded(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     Raises:
         ValueError: no image, damaged, or of more than `max_pixels`.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -181,7 +181,7 @@ def decoded(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
                         f"{image.width} × {image.height} pixels are more than the "
                         f"{max_pixels:,} that are read"
                     )
-                return _rgb(ImageOps.exif_transpose(image))
+                return upright_pixels(image)
     except UnidentifiedImageError:
         raise ValueError("not an image, or of a format that isn't known") from None
     except ValueError:
@@ -189,19 +189,3 @@ def decoded(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     except Exception as error:
         # Decoders raise anything on files that are damaged in one way or another.
         raise ValueError(f"can't be read: {error or type(error).__name__}") from None
-
-
-def _rgb(image):
-    """(H, W, 3) uint8: 16-bit gray scaled down, transparency laid over white."""
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.float64)
-        top = 65535.0 if values.max() > 255 else 255.0
-        gray = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
-        return np.repeat(gray[..., None], 3, axis=-1)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"))
