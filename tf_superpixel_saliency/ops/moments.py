@@ -42,11 +42,15 @@ def add_maps(moments: Moments, maps: tf.Tensor, weights: tf.Tensor) -> Moments:
     total = moments.weight + weight
     share = tf.math.divide_no_nan(weight, total)
     step = added - moments.mean
+    # The rectifier changes nothing. It keeps the sum from being one of three tensors,
+    # which TensorFlow (2.21) makes a temporary variable where memory is short; a loop
+    # creates that once more at its end, and the next call finds it and fails.
+    further = tf.nn.relu(scatter + moments.weight * share * tf.square(step))
     return Moments(
         total,
         moments.count + tf.math.count_nonzero(weights, dtype=tf.float32),
         moments.mean + share * step,
-        moments.scatter + scatter + moments.weight * share * tf.square(step),
+        moments.scatter + further,
     )
 
 
