@@ -58,11 +58,18 @@ class ImagePoints:
 
     def grouped(self, maps, partitions=None):
         """Maps (k, H, W, C') averaged in partitions, or in the clean image's groups."""
-        if partitions is None:
-            if self.segments is None:
-                return maps
-            partitions = tf.tile(self.segments, [tf.shape(maps)[0], 1, 1])
-        return groups.group_mean(maps, partitions, self._explainer.group_weights)
+        weights = self._explainer.group_weights
+        if partitions is not None:
+            return groups.group_mean(maps, partitions, weights)
+        if self.segments is None:
+            return maps
+        # Maps of one partition are channels of one map: a third of the time less.
+        places = tf.transpose(maps, [1, 2, 0, 3])
+        shape = tf.shape(places)
+        columns = tf.reshape(places, [1, shape[0], shape[1], shape[2] * shape[3]])
+        means = groups.group_mean(columns, self.segments, weights)
+        means = tf.transpose(tf.reshape(means, shape), [2, 0, 1, 3])
+        return tf.ensure_shape(means, maps.shape)
 
     def point_maps(self, rows, factor):
         """factor ⊙ gradient of each point, in its groups.
