@@ -4,11 +4,14 @@
         [--images DIR] [--count 8] [--num 50] [--repeats 5]
 
 Bare: `tf.GradientTape` around the model in a `tf.function`, at the batch size of 1, 8,
-16 and 32 that is fastest an image. Each method is run with Quickshift, everything
-included, on one image and on all of them in one batch, with the model frozen and as it
-is. All in one process, in turn, a JSON line a figure, medians over the repeats: `ratio`
-is to as many bare gradients as the method takes. A last line compares the frozen
-gradient with the model's own.
+16 and 32 that is fastest an image, as many of them as the method takes. Each method is
+run with Quickshift (SLIC below 64 pixels), everything included, on one image and on all
+of them in one batch, with the model frozen and as it is. All in one process, in turn.
+
+A JSON line a figure: `ms` is the median over the repeats, `ratio` the median of the
+ratios to the bare gradients of the same turn, since a machine's speed drifts, `least`
+and `most` the extremes of that ratio. A last line compares the frozen gradient with the
+model's own.
 """
 
 import argparse
@@ -17,7 +20,6 @@ import json
 import os
 import pathlib
 import resource
-import statistics
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -60,7 +62,7 @@ def bare_gradient(model):
 
 
 def seconds(runs, repeats):
-    """Medians of functions run in turn, the first time of each left out."""
+    """Times of functions run in turn, the first of each left out: name → (repeats,)."""
     times = {name: [] for name in runs}
     for repeat in range(repeats + 1):
         for name, run in runs.items():
@@ -68,7 +70,13 @@ def seconds(runs, repeats):
             run()
             if repeat:
                 times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def many(gradient, batch, number):
+    """About so many gradients, in batches."""
+    for _ in range(max(1, round(number / len(batch)))):
+        gradient(batch)
 
 
 def methods(model, number, fold):
@@ -100,7 +108,7 @@ def main():
     runs = {}
     for size in BATCH_SIZES:
         batch = tf.constant(images[np.arange(size) % len(images)])
-        runs["bare", size] = functools.partial(gradient, batch)
+        runs["bare", size] = functools.partial(many, gradient, batch, arguments.num)
     numbers = {}
     for fold in (True, False):
         for name, (explainer, number) in methods(model, arguments.num, fold).items():
@@ -108,18 +116,28 @@ def main():
                 key = (name, "frozen" if fold else "as it is", size)
                 runs[key] = functools.partial(explainer, images[:size])
                 numbers[key] = number
-    medians = seconds(runs, arguments.repeats)
-    best = min(BATCH_SIZES, key=lambda size: medians["bare", size] / size)
-    price = medians["bare", best] / best
+    times = seconds(runs, arguments.repeats)
+    bare = {}
+    for size in BATCH_SIZES:
+        taken = size * max(1, round(arguments.num / size))
+        bare[size] = times["bare", size] / taken
+    best = min(bare, key=lambda size: np.median(bare[size]))
     line = {"model": arguments.model, "what": "bare gradient", "batch_size": best}
-    print(json.dumps({**line, "ms": round(1e3 * price, 2)}), flush=True)
+    print(json.dumps({**line, "ms": milliseconds(bare[best])}), flush=True)
     for key, number in numbers.items():
         name, how, size = key
-        spent = medians[key] / size
+        spent = times[key] / size
+        ratios = spent / number / bare[best]
         line = {"model": arguments.model, "what": name, "model_is": how}
-        line |= {"images": size, "gradients": number, "ms": round(1e3 * spent, 1)}
-        print(json.dumps({**line, "ratio": round(spent / number / price, 3)}))
+        line |= {"images": size, "gradients": number, "ms": milliseconds(spent)}
+        line |= {"ratio": round(float(np.median(ratios)), 3)}
+        line |= {"least": round(ratios.min(), 3), "most": round(ratios.max(), 3)}
+        print(json.dumps(line))
     compare(model, images, arguments.model)
+
+
+def milliseconds(times):
+    return round(1e3 * float(np.median(times)), 2)
 
 
 def compare(model, images, name):

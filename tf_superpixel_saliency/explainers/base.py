@@ -78,8 +78,9 @@ class Explainer(CompiledModel, abc.ABC):
             the model takes the pictures themselves.
         fold_batch_norms: run the model as inference allows, where its graph shows how:
             batch norms inside the convolutions before them, read anew from the live
-            weights at every call, and the transpose of its first affine layers once
-            for all samples. `freezing` says what was done, or why not.
+            weights at every call, gradients of convolutions as convolutions, and the
+            transpose of its first affine layers once for all samples. `freezing` says
+            what was done, or why not.
         model_dtype: "mixed_float16" or "mixed_bfloat16" to run the layers of a float32
             Keras model in half precision, as Keras' dtype policies do, with the
             weights that it has; its last layer, super-pixels, noise and sums stay

@@ -97,7 +97,7 @@ def test_by_hand():
     # 2x + 3, then γ = 5, β = 7, mean 11, variance 2: s = 5 / 1.5.
     kernel, bias = np.float32([[[[2]]]]), np.float32([3])
     model.set_weights([kernel, bias, *np.float32([[5], [7], [11], [2]])])
-    ((kernel, bias),) = FrozenModel(model).prepare().values()
+    ((kernel, bias, _),) = FrozenModel(model).prepare().values()
     np.testing.assert_allclose(kernel.numpy().item(), 2 * 5 / 1.5, rtol=1e-6)
     np.testing.assert_allclose(bias.numpy().item(), 7 + (3 - 11) * 5 / 1.5, rtol=1e-6)
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from tf_superpixel_saliency.explainers.frozen import convolutions
+from tf_superpixel_saliency.explainers.frozen.convolutions import geometry
 from tf_superpixel_saliency.explainers.frozen.steps import Step, Steps
 
 # Return what they are given, unless the model is being trained.
@@ -27,26 +29,47 @@ _DEAD_IN_INFERENCE = (
 )
 
 
-def folded_weights(step: Step) -> tuple[tf.Tensor, tf.Tensor]:
-    """Kernel and bias of a step with a norm, from the weights as they are now."""
-    layer = step.operation
-    scale, shift = norm_factors(step.norm)
-    if layer.use_bias:
-        shift = shift + tf.convert_to_tensor(layer.bias) * scale
-    return _scaled_kernel(layer, scale), shift
+def is_rewritten(step: Step) -> bool:
+    """Whether a step is run by `run_rewritten`, not by its own layer."""
+    if step.norm is not None:
+        return True
+    return geometry(step.operation) is not None and _is_float32(step.operation)
 
 
-def run_folded(step: Step, values: dict, weights: tuple) -> list:
-    """The outputs of a step with a norm, from the values computed so far."""
+def weights_of(step: Step) -> tuple:
+    """What `run_rewritten` needs, from the weights as they are now."""
     layer = step.operation
-    kernel, shift = weights
-    data_format = "NCHW" if _is_channels_first(layer) else None
+    shift = tf.convert_to_tensor(layer.bias) if layer.use_bias else None
+    if step.norm is None:
+        kernel = tf.convert_to_tensor(_last_kernel(layer))
+    else:
+        scale, norm_shift = norm_factors(step.norm)
+        shift = norm_shift if shift is None else norm_shift + shift * scale
+        kernel = _scaled_kernel(layer, scale)
+    if geometry(layer) is not None:
+        return convolutions.prepared(kernel, shift)
+    return kernel, shift
+
+
+def run_rewritten(step: Step, values: dict, weights: tuple) -> list:
+    """The outputs of a step that `is_rewritten`, from the values computed so far."""
+    layer = step.operation
 
     def call(inputs):
-        # bias_add, as TensorFlow fuses it with a convolution.
-        return tf.nn.bias_add(
-            _LINEAR[type(layer)](layer, inputs, kernel), shift, data_format
-        )
+        inputs = tf.cast(inputs, tf.float32)
+        shape = geometry(layer)
+        if shape is None:
+            kernel, shift = weights
+            data_format = "NCHW" if _is_channels_first(layer) else None
+            # bias_add, as TensorFlow fuses it with a convolution.
+            outputs = _LINEAR[type(layer)](layer, inputs, kernel)
+            return tf.nn.bias_add(outputs, shift, data_format)
+        if type(layer) is keras.layers.SeparableConv2D:
+            depthwise = tf.convert_to_tensor(layer.depthwise_kernel)
+            inputs = keras.ops.depthwise_conv(inputs, depthwise, **_geometry(layer))
+        outputs = convolutions.convolution(inputs, weights, shape)
+        # Linear where there is a norm.
+        return outputs if layer.activation is None else layer.activation(outputs)
 
     return step.run(values, call)
 
@@ -122,11 +145,16 @@ def _is_float32(layer):
     return layer.compute_dtype == "float32" and layer.variable_dtype == "float32"
 
 
-def _scaled_kernel(layer, scale):
-    """A kernel with the factor of each output channel in it."""
+def _last_kernel(layer):
+    """The kernel that makes a layer's output channels."""
     if type(layer) is keras.layers.SeparableConv2D:
-        return tf.convert_to_tensor(layer.pointwise_kernel) * scale
-    kernel = tf.convert_to_tensor(layer.kernel)
+        return layer.pointwise_kernel
+    return layer.kernel
+
+
+def _scaled_kernel(layer, scale):
+    """It, with the factor of each output channel in it."""
+    kernel = tf.convert_to_tensor(_last_kernel(layer))
     if type(layer) is keras.layers.DepthwiseConv2D:
         return kernel * tf.reshape(scale, kernel.shape[-2:])
     if type(layer) is keras.layers.Conv2DTranspose:

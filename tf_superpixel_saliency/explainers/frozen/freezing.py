@@ -20,6 +20,7 @@ class Freezing(NamedTuple):
 
     Attributes:
         num_folded: batch norms folded into the layers before them.
+        num_convolutions: convolutions whose gradient is computed as a convolution.
         has_affine_start: whether the transpose of the first layers is shared by the
             samples of an image.
         error: the largest relative difference seen on random images.
@@ -27,6 +28,7 @@ class Freezing(NamedTuple):
     """
 
     num_folded: int
+    num_convolutions: int
     has_affine_start: bool
     error: float
     reason: str
@@ -48,7 +50,7 @@ class Freezer:
             self._leave("fold_batch_norms=False")
 
     def _leave(self, reason):
-        self.freezing = Freezing(0, False, 0.0, reason)
+        self.freezing = Freezing(0, 0, False, 0.0, reason)
 
     def frozen(self, size=(None, None)) -> FrozenModel | None:
         """The frozen model, or None; decided at the first call.
@@ -79,7 +81,13 @@ class Freezer:
                 f"the trial failed: {type(error).__name__}: {error}"
             ) from error
         self._frozen = frozen
-        self.freezing = Freezing(frozen.num_folded, frozen.has_affine_start, error, "")
+        self.freezing = Freezing(
+            num_folded=frozen.num_folded,
+            num_convolutions=frozen.num_convolutions,
+            has_affine_start=frozen.has_affine_start,
+            error=error,
+            reason="",
+        )
 
     def _try(self, frozen, size):
         model = self._model

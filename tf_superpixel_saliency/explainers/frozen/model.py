@@ -5,10 +5,12 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.frozen.affine import affine_length
+from tf_superpixel_saliency.explainers.frozen.convolutions import geometry
 from tf_superpixel_saliency.explainers.frozen.folding import (
     fold_batch_norms,
-    folded_weights,
-    run_folded,
+    is_rewritten,
+    run_rewritten,
+    weights_of,
 )
 from tf_superpixel_saliency.explainers.frozen.steps import (
     CannotFreeze,
@@ -18,7 +20,7 @@ from tf_superpixel_saliency.explainers.frozen.steps import (
 
 
 class FrozenModel:
-    """The same outputs as a Keras model's, its batch norms folded.
+    """The same outputs as a Keras model's: batch norms folded, gradients rewritten.
 
     The model is neither copied nor changed, and its weights are read anew by every
     `prepare`, inside the graph.
@@ -35,9 +37,14 @@ class FrozenModel:
         self._steps = fold_batch_norms(steps_of(model))
         self.num_folded = sum(step.norm is not None for step in self._steps.steps)
         self._affine = affine_length(self._steps)
-        if not self.num_folded and not self._affine:
+        self.num_convolutions = sum(
+            is_rewritten(step) and geometry(step.operation) is not None
+            for step in self._steps.steps
+        )
+        if not (self.num_folded or self._affine or self.num_convolutions):
             raise CannotFreeze(
-                "no batch norm follows a convolution that it could be folded into"
+                "no batch norm follows a layer that it could be folded into, and no "
+                "convolution has a gradient that is faster as a convolution"
             )
 
     @property
@@ -46,14 +53,14 @@ class FrozenModel:
         return self._affine > 0
 
     def prepare(self) -> dict:
-        """Kernels and biases with the batch norms in them, for the functions below.
+        """Kernels with the batch norms in them, turned too, for the functions below.
 
         Made once before a loop over samples, not inside of it.
         """
         return {
-            number: folded_weights(step)
+            number: weights_of(step)
             for number, step in enumerate(self._steps.steps)
-            if step.norm is not None
+            if is_rewritten(step)
         }
 
     def start(self, images: tf.Tensor, prepared: dict) -> tf.Tensor:
@@ -79,10 +86,10 @@ class FrozenModel:
 
     def _run(self, values, prepared, first, stop):
         for number, step in list(enumerate(self._steps.steps))[first:stop]:
-            if step.norm is None:
-                outputs = step.run(values)
+            if number in prepared:
+                outputs = run_rewritten(step, values, prepared[number])
             else:
-                outputs = run_folded(step, values, prepared[number])
+                outputs = step.run(values)
             values.update(zip(step.outputs, outputs))
         return values
 
