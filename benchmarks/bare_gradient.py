@@ -79,6 +79,16 @@ def many(gradient, batch, number):
         gradient(batch)
 
 
+def best_price(times, number):
+    """The batch size that is cheapest, and its seconds an image: (repeats,)."""
+    prices = {}
+    for size in BATCH_SIZES:
+        taken = size * max(1, round(number / size))
+        prices[size] = times["bare", size] / taken
+    best = min(prices, key=lambda size: np.median(prices[size]))
+    return best, prices[best]
+
+
 def methods(model, number, fold):
     """Name → (explainer, how many gradients it takes an image)."""
     layer = tss.Quickshift() if model.input_shape[1] > 64 else tss.SLIC(100)
@@ -117,17 +127,13 @@ def main():
                 runs[key] = functools.partial(explainer, images[:size])
                 numbers[key] = number
     times = seconds(runs, arguments.repeats)
-    bare = {}
-    for size in BATCH_SIZES:
-        taken = size * max(1, round(arguments.num / size))
-        bare[size] = times["bare", size] / taken
-    best = min(bare, key=lambda size: np.median(bare[size]))
+    best, price = best_price(times, arguments.num)
     line = {"model": arguments.model, "what": "bare gradient", "batch_size": best}
-    print(json.dumps({**line, "ms": milliseconds(bare[best])}), flush=True)
+    print(json.dumps({**line, "ms": milliseconds(price)}), flush=True)
     for key, number in numbers.items():
         name, how, size = key
         spent = times[key] / size
-        ratios = spent / number / bare[best]
+        ratios = spent / number / price
         line = {"model": arguments.model, "what": name, "model_is": how}
         line |= {"images": size, "gradients": number, "ms": milliseconds(spent)}
         line |= {"ratio": round(float(np.median(ratios)), 3)}

@@ -16,6 +16,7 @@ import json
 import pathlib
 import resource
 
+import numpy as np
 import tensorflow as tf
 from bare_gradient import bare_gradient, load_images, seconds
 from machine import provenance, write_between_markers
@@ -86,7 +87,8 @@ def measured(quick, repeats):
         }
         # In turn with the explanations: what else the machine does hits both.
         runs |= bare_runs(model, {side for side, *_ in settings.values()})
-        medians = seconds(runs, repeats)
+        times = seconds(runs, repeats)
+        medians = {key: float(np.median(value)) for key, value in times.items()}
         for value, (side, batch, samples, _) in settings.items():
             price = min(medians[side, size] / size for size in BARE_BATCHES)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -6,7 +6,8 @@
 In the environment of benchmarks/peers_requirements.txt. One model, EfficientNet-Lite0,
 the same photos and samples, all in one process and in turn. `ratio` is the time an
 image over that of as many bare compiled gradients as the method takes, at the batch
-size at which they are cheapest: 1 is what the gradients alone cost. `correlation` is
+size at which they are cheapest, the median over the turns: 1 is what the gradients
+alone cost. `correlation` is
 that of Σ_channels |map| with ours without super-pixels (IntegratedGradients by the
 trapezoid), the least of all photos, as a check that the same thing is computed. Each
 library is used as its documentation shows, on batches where it takes them; where it
@@ -21,7 +22,15 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
-from bare_gradient import BATCH_SIZES, bare_gradient, load_images, seconds
+from bare_gradient import (
+    BATCH_SIZES,
+    bare_gradient,
+    best_price,
+    load_images,
+    many,
+    milliseconds,
+    seconds,
+)
 from machine import provenance, write_between_markers
 
 import tf_superpixel_saliency as tss
@@ -194,7 +203,7 @@ def measured(model, images, samples, repeats):
     gradient = bare_gradient(model)
     for size in BATCH_SIZES:
         batch = tf.constant(images[np.arange(size) % len(images)])
-        runs["bare", size] = functools.partial(gradient, batch)
+        runs["bare", size] = functools.partial(many, gradient, batch, samples)
     for library, functions in libraries(model, images, targets, samples).items():
         for method, function in functions.items():
             runs[library, method] = function
@@ -205,23 +214,23 @@ def measured(model, images, samples, repeats):
         model, num_steps=samples, quadrature="trapezoid"
     )
     reference["IntegratedGradients"] = trapezoid(images, targets)["maps"].numpy()
-    medians = seconds(runs, repeats)
-    price = min(medians["bare", size] / size for size in BATCH_SIZES)
+    times = seconds(runs, repeats)
+    price = best_price(times, samples)[1]
     lines = []
     for (library, method), found in maps.items():
-        spent = medians[library, method] / len(images)
+        spent = times[library, method] / len(images)
         gradients = 1 if method == "SimpleGradient" else samples
         lines.append(
             {
                 "library": library,
                 "method": method,
                 "gradients": gradients,
-                "ms": round(1e3 * spent, 1),
-                "ratio": round(spent / gradients / price, 2),
+                "ms": milliseconds(spent),
+                "ratio": round(float(np.median(spent / gradients / price)), 2),
                 "correlation": round(least_correlation(found, reference[method]), 3),
             }
         )
-    return lines, round(1e3 * price, 2)
+    return lines, milliseconds(price)
 
 
 def table(lines, price, command):
