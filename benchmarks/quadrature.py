@@ -1,13 +1,17 @@
 """What accuracy of IntegratedGradients costs: the error of the grouped map.
 
     python benchmarks/quadrature.py [--model efficientnet-lite0|PATH.keras]
-        [--images DIR] [--count 50] [--reference 2048] [--repeats 3]
+        [--images DIR] [--count 50] [--size SIDE] [--reference 2048] [--repeats 3]
+        [--store FILE]
 
 For each rule and number of gradients: ‖map − reference‖ / ‖reference‖ of the maps in
 super-pixels, the reference being that many midpoints, from a black baseline; median
 and 90th percentile over the images, the completeness error as a part of
 f(x) − f(baseline), and the seconds an image, of runs in turn. Then the same for
 `tolerance`, with the numbers of gradients taken. A JSON line a figure.
+
+An image is some minutes of work for a large network: `--store` keeps those that are
+done, a line each, and a run that was killed goes on from there.
 """
 
 import argparse
@@ -35,14 +39,27 @@ def sizes(values):
     return np.sqrt(np.square(np.float64(values)).sum((1, 2, 3)))
 
 
-def explained(explainer, images, batch):
-    """Maps, completeness errors and numbers of gradients, image by image."""
-    outs = []
-    for first in range(0, len(images), batch):
-        out = explainer(images[first : first + batch])
-        kept = ("maps", "completeness_error", "num_steps")
-        outs.append({key: out[key].numpy() for key in kept})
-    return {key: np.concatenate([out[key] for out in outs]) for key in outs[0]}
+def measured(explainers, fine, image):
+    """(error, completeness error, gradients) of each explainer on (1, H, W, C)."""
+    reference = fine(image)["maps"].numpy()
+    gain = np.abs(np.float64(reference).sum())
+    found = {}
+    for name, explainer in explainers.items():
+        out = explainer(image)
+        error = sizes(out["maps"] - reference) / sizes(reference)
+        completeness = float(out["completeness_error"][0]) / gain
+        found[name] = [float(error[0]), completeness, float(out["num_steps"][0])]
+    return found
+
+
+def stored(path, settings):
+    """What a killed run has kept of images explained with these settings."""
+    if path is None or not path.exists():
+        return {}
+    lines = map(json.loads, path.read_text().splitlines())
+    return {
+        line["image"]: line["found"] for line in lines if line["settings"] == settings
+    }
 
 
 def seconds(explainers, image, repeats):
@@ -62,9 +79,14 @@ def main():
     parser.add_argument("--images", metavar="DIR", type=pathlib.Path)
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--reference", type=int, default=2048)
+    parser.add_argument("--size", type=int, metavar="SIDE")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--store", metavar="FILE", type=pathlib.Path)
     arguments = parser.parse_args()
-    model = load_model(arguments.model)
+    if arguments.size and arguments.model == "efficientnet-lite0":
+        model = tss.demo.load_model(input_shape=(arguments.size, arguments.size, 3))
+    else:
+        model = load_model(arguments.model)
     size = model.input_shape[1]
     images = load_images(arguments.images, arguments.count, size)
     layer = tss.Quickshift() if size > 64 else tss.SLIC(100)
@@ -72,30 +94,38 @@ def main():
     def explainer(**kwargs):
         return tss.IntegratedGradients(model, layer, **kwargs)
 
-    fine = explainer(num_steps=arguments.reference, quadrature="midpoint")
-    reference = explained(fine, images, 4)["maps"]
-    gain = np.abs(np.float64(reference).sum((1, 2, 3)))
     explainers = {
-        (rule, number): explainer(num_steps=number, quadrature=rule)
+        f"{rule} {number}": explainer(num_steps=number, quadrature=rule)
         for rule in RULES
         for number in NUM_STEPS
     }
-    explainers |= {("tolerance", t): explainer(tolerance=t) for t in TOLERANCES}
-    found = {name: explained(one, images, 4) for name, one in explainers.items()}
+    explainers |= {f"tolerance {t}": explainer(tolerance=t) for t in TOLERANCES}
+    fine = explainer(num_steps=arguments.reference, quadrature="midpoint")
+    settings = [arguments.model, str(arguments.images), size, arguments.reference]
+    found = stored(arguments.store, settings)
+    for number in range(len(images)):
+        if number not in found:
+            found[number] = measured(explainers, fine, images[number : number + 1])
+            if arguments.store:
+                line = {"settings": settings, "image": number, "found": found[number]}
+                with arguments.store.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
     spent = seconds(explainers, images[:1], arguments.repeats)
-    for (rule, setting), out in found.items():
-        error = sizes(out["maps"] - reference) / sizes(reference)
-        completeness = out["completeness_error"] / gain
+    for name in explainers:
+        rows = np.array([found[number][name] for number in range(len(images))])
+        error, completeness, gradients = np.median(rows, axis=0)
+        rule, setting = name.split()
         line = {
             "model": arguments.model,
+            "side": size,
             "images": len(images),
             "rule": rule,
-            "setting": setting,
-            "gradients": round(float(np.median(out["num_steps"])), 1),
-            "error": round(float(np.median(error)), 4),
-            "error_90": round(float(np.quantile(error, 0.9)), 4),
-            "completeness": round(float(np.median(completeness)), 4),
-            "seconds": round(spent[rule, setting], 3),
+            "setting": float(setting),
+            "gradients": gradients,
+            "error": round(error, 4),
+            "error_90": round(float(np.quantile(rows[:, 0], 0.9)), 4),
+            "completeness": round(completeness, 4),
+            "seconds": round(spent[name], 3),
             "tensorflow": tf.__version__,
         }
         print(json.dumps(line), flush=True)

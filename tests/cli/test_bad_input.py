@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from tf_superpixel_saliency import image_files
 from tf_superpixel_saliency.cli import photos as reading
 from tf_superpixel_saliency.cli import results
 from tf_superpixel_saliency.demo import prepare
@@ -119,7 +120,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 
 def test_too_many_pixels_are_refused(tmp_path, monkeypatch):
     Image.fromarray(data.coffee()).save(tmp_path / "coffee.png")
-    monkeypatch.setattr(reading, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(image_files, "MAX_PIXELS", 1000)
     with pytest.raises(ValueError, match="600 × 400"):
         reading.read_photo(tmp_path / "coffee.png", 32)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tf_superpixel_saliency.cli import photos
+from tf_superpixel_saliency import image_files
 from tf_superpixel_saliency.evaluation.methods import GRADIENT_METHODS
 from tf_superpixel_saliency.explainers.naming import full_name
 from tf_superpixel_saliency.ops import groups, reductions
@@ -82,7 +82,7 @@ def add_photo_limit(parser) -> None:
     parser.add_argument(
         "--max-pixels",
         type=positive,
-        default=photos.MAX_PIXELS,
+        default=image_files.MAX_PIXELS,
         metavar="PIXELS",
         help="largest photo that is read, width × height: a small file can hold a huge "
         "image (default: %(default)s)",

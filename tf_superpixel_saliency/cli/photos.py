@@ -5,24 +5,16 @@ from __future__ import annotations
 import glob
 import os
 import pathlib
-import warnings
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from tf_superpixel_saliency.cli.errors import CommandError
-from tf_superpixel_saliency.demo.photos import prepare, upright_pixels
+from tf_superpixel_saliency.demo.photos import prepare
+from tf_superpixel_saliency.image_files import read_pixels
 from tf_superpixel_saliency.ops import color
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-
-# What a file is read as, whatever its name says. Pillow knows some forty formats, one
-# of which runs another program (EPS): those that photos don't come in stay closed.
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
-
-# A small file can hold a huge image. A photo of that size takes half a gigabyte as an
-# array; Pillow itself refuses at 179 million.
-MAX_PIXELS = 100_000_000
 
 _LONGEST_NAME = 200  # bytes; a file system takes 255
 
@@ -115,7 +107,7 @@ def read_photo(
         size: side of the square.
         channels: 1 or 3.
         squeeze: keep the whole photo rather than its central square.
-        max_pixels: the largest H·W that is read; `MAX_PIXELS` unless given.
+        max_pixels: the largest H·W that is read; 100 million unless given.
 
     Returns:
         (size, size, channels) float32 in 0…255.
@@ -123,27 +115,8 @@ def read_photo(
     Raises:
         ValueError: not an image, truncated, or too large; the text says which.
     """
-    # Pillow comes with matplotlib and with scikit-image, both of which need it.
-    from PIL import Image, UnidentifiedImageError
-
-    max_pixels = MAX_PIXELS if max_pixels is None else max_pixels
-    try:
-        named = isinstance(path, str | os.PathLike)  # and not an open file
-        if named and os.path.exists(path) and not os.path.isfile(path):
-            raise ValueError("no file but a folder, a pipe or a device")  # may hang
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            pixels = _decoded(path, max_pixels)
-        photo = prepare(pixels, size, crop=not squeeze)
-    except UnidentifiedImageError:
-        raise ValueError("not an image, or of a format that isn't known") from None
-    except Image.DecompressionBombError as error:
-        raise ValueError(str(error)) from None
-    except ValueError:
-        raise
-    except Exception as error:
-        # Decoders raise anything on files that are damaged in one way or another.
-        raise ValueError(f"can't be read: {error or type(error).__name__}") from None
+    pixels = read_pixels(path, max_pixels)
+    photo = prepare(pixels, size, crop=not squeeze)
     if channels == 1:
         photo = photo @ np.float32(color.LUMA)[:, None]
     return photo
@@ -162,15 +135,3 @@ def read_in_range(path, loaded, arguments) -> np.ndarray:
         path, loaded.size, loaded.channels, arguments.squeeze, arguments.max_pixels
     )
     return color.in_range(photo, arguments.value_range)
-
-
-def _decoded(path, max_pixels):
-    from PIL import Image
-
-    with Image.open(path, formats=FORMATS) as image:
-        if image.width * image.height > max_pixels:
-            raise ValueError(
-                f"{image.width} × {image.height} pixels are more than the "
-                f"{max_pixels:,} that are read"
-            )
-        return upright_pixels(image)

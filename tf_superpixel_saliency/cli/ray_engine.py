@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import pathlib
 import sys
 
@@ -11,7 +10,7 @@ from tf_superpixel_saliency import distributed
 from tf_superpixel_saliency.cli import explain, flags, models
 from tf_superpixel_saliency.cli.errors import CommandError
 from tf_superpixel_saliency.cli.export import explainer_of
-from tf_superpixel_saliency.explainers.settings import array_digest, plain, settings
+from tf_superpixel_saliency.explainers.settings import plain, settings
 
 ENGINES = ("none", "ray")
 _SHOWN = 20
@@ -79,9 +78,10 @@ def run(arguments) -> int:
             key_column=arguments.key_column,
             images_per_shard=arguments.images_per_shard,
             batch_size=arguments.batch_size,
+            max_pixels=arguments.max_pixels,
             address=arguments.address,
             num_workers=arguments.num_workers,
-            settings_told=_told(loaded.model, arguments),
+            settings_told=_told(loaded, arguments),
             verbose=not arguments.quiet,
         )
     except (ImportError, TypeError, ValueError, RuntimeError, OSError) as error:
@@ -108,15 +108,13 @@ class ExplainerOf:
         return explainer_of(model, self.arguments)
 
 
-def _told(model, arguments):
-    explainer = explainer_of(model, arguments)
-    weights = getattr(model, "weights", None) or getattr(model, "variables", ())
-    digests = b"".join(array_digest(weight.numpy()) for weight in weights)
+def _told(loaded, arguments):
+    explainer = explainer_of(loaded.model, arguments)
     return {
         "method": arguments.method,
         "superpixels": plain(explainer.superpixels),
         **settings(explainer),
-        "weights_sha256": hashlib.sha256(digests).hexdigest(),
+        "model_sha256": loaded.digest,
     }
 
 

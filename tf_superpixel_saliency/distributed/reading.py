@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from tf_superpixel_saliency.demo.photos import prepare, upright_pixels
+from tf_superpixel_saliency.demo.photos import prepare
 from tf_superpixel_saliency.distributed.sources import (
     PARQUET_SUFFIXES,
     RECORD_SUFFIXES,
@@ -18,9 +16,8 @@ from tf_superpixel_saliency.distributed.sources import (
     Run,
     Shard,
 )
+from tf_superpixel_saliency.image_files import MAX_PIXELS, read_pixels
 from tf_superpixel_saliency.ops import color
-
-MAX_PIXELS = 100_000_000
 
 
 class Preparation(NamedTuple):
@@ -46,7 +43,7 @@ class Preparation(NamedTuple):
         Raises:
             ValueError: no image, damaged, or too large; the text says which.
         """
-        pixels = decoded(data, self.max_pixels)
+        pixels = read_pixels(data, self.max_pixels)
         if self.size is None:
             photo = pixels.astype(np.float32)
         else:
@@ -162,30 +159,3 @@ def _as_text(value):
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     return str(value)
-
-
-def decoded(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The bytes of an image file → (H, W, 3) uint8, turned upright.
-
-    Raises:
-        ValueError: no image, damaged, or of more than `max_pixels`.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
-                if image.width * image.height > max_pixels:
-                    raise ValueError(
-                        f"{image.width} × {image.height} pixels are more than the "
-                        f"{max_pixels:,} that are read"
-                    )
-                return upright_pixels(image)
-    except UnidentifiedImageError:
-        raise ValueError("not an image, or of a format that isn't known") from None
-    except ValueError:
-        raise
-    except Exception as error:
-        # Decoders raise anything on files that are damaged in one way or another.
-        raise ValueError(f"can't be read: {error or type(error).__name__}") from None

@@ -16,13 +16,15 @@ from typing import NamedTuple
 from tqdm.auto import tqdm
 
 from tf_superpixel_saliency.distributed import results, sources
-from tf_superpixel_saliency.distributed.reading import MAX_PIXELS, Preparation
+from tf_superpixel_saliency.distributed.reading import Preparation
 from tf_superpixel_saliency.distributed.sources import Columns
 from tf_superpixel_saliency.distributed.worker import Job, Worker
 from tf_superpixel_saliency.evaluation.storage import PARTIAL, PartStore
 from tf_superpixel_saliency.evaluation.tables import provenance
+from tf_superpixel_saliency.evaluation.writers import only_writer
 from tf_superpixel_saliency.explainers import Explainer, classifier
 from tf_superpixel_saliency.explainers.settings import array_digest, plain, settings
+from tf_superpixel_saliency.image_files import MAX_PIXELS
 from tf_superpixel_saliency.ops import checks
 
 # Blocks that Ray looks after; a block is some shards, of which a worker that takes
@@ -121,7 +123,8 @@ def explain_dataset(
         ImportError: Ray isn't installed.
         ValueError: there are no images, or `output` holds results of other images or
             settings.
-        RuntimeError: a worker failed for another reason than an image, which it names.
+        RuntimeError: a worker failed for another reason than an image, which it names;
+            or another process writes to `output`.
     """
     _check_ray()
     checks.checked_targets(target, 1)
@@ -157,7 +160,14 @@ def explain_dataset(
     )
     shards = sources.shards(runs, images_per_shard)
     resources = num_workers, cpus_per_worker, gpus_per_worker
-    return _run(job, shards, address, resources, verbose)
+    try:
+        with only_writer(folder):
+            return _run(job, shards, address, resources, verbose)
+    except BlockingIOError:
+        raise RuntimeError(
+            f"another process explains images into {folder}. Wait for it, or use "
+            "another output."
+        ) from None
 
 
 def _check_ray():
@@ -290,7 +300,7 @@ def _run(job, shards, address, resources, verbose) -> RunSummary:
             status |= told["status"]
             bar.update(told["images"])
     for partial in pathlib.Path(job.output).glob(f"{PARTIAL}*"):
-        partial.unlink(missing_ok=True)  # of workers that were killed
+        partial.unlink(missing_ok=True)  # of workers that were killed meanwhile
     explained = total - len(failed)
     folder = pathlib.Path(job.output)
     return RunSummary(total, explained, found, failed, status, folder)
