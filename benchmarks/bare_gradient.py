@@ -45,7 +45,7 @@ def load_model(name):
 def load_images(folder, count, size):
     """(count, size, size, 3) photos of a folder, or scikit-image's over again."""
     if folder:
-        return read_folder(folder, count, size)[1]
+        return read_folder(folder, count, size, spread=True)[1]
     photos = tss.demo.load_photos(size)[1]
     return photos[np.arange(count) % len(photos)]
 

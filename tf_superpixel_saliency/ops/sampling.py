@@ -10,7 +10,7 @@ import tensorflow as tf
 _ROWS_OF_A_CHUNK = 1
 
 
-def even_chunks(count: int, most: int, rows: int = 1) -> list[int]:
+def even_chunks(count: int, most: int) -> list[int]:
     """How many of `count` things to take at a time, if at most 1, 2 … `most` may go.
 
     The last chunk is filled up with things that count for nothing: seven chunks of 8
@@ -19,14 +19,13 @@ def even_chunks(count: int, most: int, rows: int = 1) -> list[int]:
     Args:
         count: how many there are, at least 1.
         most: the largest limit asked for; those above `count` are left out.
-        rows: rows that each thing takes.
 
     Returns:
         The cheapest size for each limit, the larger one of two that cost the same.
     """
     best, least, table = 1, None, []
     for size in range(1, min(most, count) + 1):
-        cost = -(-count // size) * (size * rows + _ROWS_OF_A_CHUNK)
+        cost = -(-count // size) * (size + _ROWS_OF_A_CHUNK)
         if least is None or cost <= least:
             best, least = size, cost
         table.append(best)
@@ -82,7 +81,8 @@ def best_chunk(count: int, most: int, rows: int = 1) -> int:
     """How many of `count` things to take at a time, the rest of them by themselves.
 
     Args:
-        count, most, rows: as in `even_chunks`.
+        count, most: as in `even_chunks`.
+        rows: rows that each thing takes.
     """
 
     def cost(size):
