@@ -107,6 +107,7 @@ def draw(lines, path):
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     figure, axes = plt.subplots(2, 2, figsize=(8, 6), layout="constrained")
     for ax, (curve, label) in zip(axes.flat, CURVES.items()):
@@ -127,6 +128,7 @@ def draw(lines, path):
         ax.xaxis.set_minor_locator(plt.NullLocator())
         if ax in (axes[0, 0], axes[1, 0]):
             ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
             ax.yaxis.set_minor_formatter(lambda value, _: "")
         else:
