@@ -14,6 +14,7 @@ ROOT = pathlib.Path(tf_superpixel_saliency.__file__).parent
 LEVELS = {
     "version": 0,
     "requirements": 0,
+    "image_files": 0,
     "ops": 0,
     "superpixels": 1,
     "layers": 1,

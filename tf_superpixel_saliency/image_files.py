@@ -8,8 +8,6 @@ import warnings
 
 import numpy as np
 
-from tf_superpixel_saliency.demo.photos import upright_pixels
-
 # What a file is read as, whatever its name says. Pillow knows some forty formats, one
 # of which runs another program (EPS): those that photos don't come in stay closed.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
@@ -47,7 +45,7 @@ def read_pixels(source, max_pixels: int | None = None) -> np.ndarray:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(source, formats=FORMATS) as image:
                 _check_size(image, max_pixels)
-                return upright_pixels(image)
+                return _upright(image)
     except UnidentifiedImageError:
         raise ValueError("not an image, or of a format that isn't known") from None
     except Image.DecompressionBombError as error:
@@ -57,6 +55,26 @@ def read_pixels(source, max_pixels: int | None = None) -> np.ndarray:
     except Exception as error:
         # Decoders raise anything on files that are damaged in one way or another.
         raise ValueError(f"can't be read: {error or type(error).__name__}") from None
+
+
+def _upright(image) -> np.ndarray:
+    """An open Pillow image, turned as its EXIF says: (H, W, 3) uint8.
+
+    16-bit gray is scaled down, transparency laid over white.
+    """
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.float64)
+        top = 65535.0 if values.max() > 255 else 255.0
+        gray = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
+        return np.repeat(gray[..., None], 3, axis=-1)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image.convert("RGB"))
 
 
 def _check_size(image, max_pixels):

@@ -84,26 +84,6 @@ def prepare(image: np.ndarray, size: int = 224, crop: bool = True) -> np.ndarray
     return np.ascontiguousarray(resized, np.float32)
 
 
-def upright_pixels(image) -> np.ndarray:
-    """An open Pillow image, turned as its EXIF says: (H, W, 3) uint8.
-
-    16-bit gray is scaled down, transparency laid over white.
-    """
-    from PIL import Image, ImageOps
-
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.float64)
-        top = 65535.0 if values.max() > 255 else 255.0
-        gray = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
-        return np.repeat(gray[..., None], 3, axis=-1)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"))
-
-
 def _resize(pixels, size):
     """Resize the first axis: (L, …) → (size, …) float64."""
     return (_reduce if size <= len(pixels) else _enlarge)(pixels, size)
