@@ -7,12 +7,11 @@ In the environment of benchmarks/peers_requirements.txt. One model, EfficientNet
 the same photos and samples, all in one process and in turn. `ratio` is the time an
 image over that of as many bare compiled gradients as the method takes, at the batch
 size at which they are cheapest, the median over the turns: 1 is what the gradients
-alone cost. `correlation` is
-that of Σ_channels |map| with ours without super-pixels (IntegratedGradients by the
-trapezoid), the least of all photos, as a check that the same thing is computed. Each
-library is used as its documentation shows, on batches where it takes them; where it
-leaves the gradient to the user (PAIR), it gets a compiled one. JSON lines;
-`--write` puts the table between the markers of a file.
+alone cost. `correlation` is that of Σ_channels |map| with ours without super-pixels
+(IntegratedGradients by the trapezoid), the least of all photos, as a check that the
+same thing is computed. Each library is used as its documentation shows, on batches
+where it takes them; where it leaves the gradient to the user (PAIR), it gets a compiled
+one. JSON lines; `--write` puts the table between the markers of a file.
 """
 
 import argparse
@@ -267,8 +266,9 @@ def main():
     lines, price = measured(model, images, arguments.samples, arguments.repeats)
     for line in lines:
         print(json.dumps(line | {"bare_ms": price}), flush=True)
+    photos = " --images PHOTOS" if arguments.images else ""
     command = (
-        f"python benchmarks/peers.py --count {arguments.count} --samples "
+        f"python benchmarks/peers.py{photos} --count {arguments.count} --samples "
         f"{arguments.samples} --repeats {arguments.repeats}"
     )
     text = table(lines, price, command)

@@ -63,7 +63,7 @@ class ImagePoints:
             return groups.group_mean(maps, partitions, weights)
         if self.segments is None:
             return maps
-        # Maps of one partition are channels of one map: a third of the time less.
+        # Maps of one partition are channels of one map: a quarter of the time less.
         places = tf.transpose(maps, [1, 2, 0, 3])
         shape = tf.shape(places)
         columns = tf.reshape(places, [1, shape[0], shape[1], shape[2] * shape[3]])
