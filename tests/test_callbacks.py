@@ -184,6 +184,7 @@ def test_training_is_left_alone(tmp_path):
     assert callback.explainer.trainable
 
 
+@pytest.mark.thorough
 def test_one_trace_and_one_partition(tmp_path, monkeypatch):
     traces, partitions = [], []
 
@@ -202,6 +203,7 @@ def test_one_trace_and_one_partition(tmp_path, monkeypatch):
     assert len(traces) == once and len(partitions) == 2
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "every, epochs, expected", [(1, 2, [0, 1]), (2, 5, [1, 3, 4]), (9, 2, [1])]
 )
@@ -270,6 +272,7 @@ def test_two_callbacks_in_one_fit(tmp_path):
     assert first["first/score"][1] != second["second/score"][1]
 
 
+@pytest.mark.thorough
 def test_a_second_fit_goes_on_from_the_last_map(tmp_path):
     model = classifier()
     explainer = tss.SimpleGradient(model, tss.SquareGrid(size=3))
@@ -315,6 +318,7 @@ def test_classes_that_change_are_left_out():
     assert found.pop("same_class") == 0 and np.isnan(list(found.values())).all()
 
 
+@pytest.mark.thorough
 def test_a_dynamic_partition_a_subclassed_model_and_xrai(tmp_path):
     class Net(keras.Model):
         def __init__(self):

@@ -20,6 +20,9 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(tss.__path__, tss.__name__ + ".")
     if not module.name.endswith("__main__")
 )
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+# Their examples take from a quarter of a minute to a minute.
+LONG = {"beyond", "explain", "index", "models", "quick_start"}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -43,14 +46,26 @@ def test_examples_in_the_readme(tmp_path, monkeypatch):
     assert (tmp_path / "overlay.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.md")), ids=str)
-def test_examples_and_links_in_the_pages(path, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=pytest.mark.thorough if path.stem in LONG else ())
+        for path in PAGES
+        if "```python" in path.read_text("utf-8")
+    ],
+    ids=lambda path: path.stem,
+)
+def test_examples_in_the_pages(path, tmp_path, monkeypatch):
     text = path.read_text("utf-8")
     monkeypatch.chdir(tmp_path)
     names = {"__name__": path.stem}  # one page goes on from block to block
     for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S):
         exec(compile(block, str(path), "exec"), names)
-    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_links_in_the_pages(path):
+    for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8")):
         assert (path.parent / link).exists(), link
 
 

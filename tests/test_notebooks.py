@@ -66,7 +66,18 @@ def test_every_notebook_has_its_small_settings():
     assert sorted(SMALL) == [path.stem for path in PATHS]
 
 
-@in_every_notebook
+# Each runs in a process of its own: the default run takes one.
+SHORT = {"quick_start"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=() if path.stem in SHORT else pytest.mark.thorough)
+        for path in PATHS
+    ],
+    ids=lambda path: path.stem,
+)
 def test_runs_from_start_to_end(path, run, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     before = path.read_bytes()

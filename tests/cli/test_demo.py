@@ -3,8 +3,10 @@
 import json
 
 import numpy as np
+import pytest
 
 
+@pytest.mark.thorough
 def test_demo_explains_its_photos(run, tmp_path):
     status, out, _ = run(
         "demo", "--output", tmp_path, "--num-samples", 2, "--num-steps", 2, "--quiet"

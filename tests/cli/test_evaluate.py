@@ -43,6 +43,7 @@ def second_file(tmp_path, model_file):
     return tmp_path / "second.keras"
 
 
+@pytest.mark.thorough
 def test_two_models(run, album, model_file, second_file, tmp_path):
     output = tmp_path / "out"
     status, out, _ = run(
@@ -65,6 +66,7 @@ def test_two_models(run, album, model_file, second_file, tmp_path):
         assert (output / picture).stat().st_size > 5000
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "flags", [("--score", "logit"), ("--model-output", "logit")], ids="-".join
 )
@@ -85,6 +87,7 @@ def test_the_flags_of_the_score_reach_the_maps(
     assert not np.allclose(*agreements, rtol=0, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_one_model_says_what_it_cannot_tell(run, album, model_file, tmp_path):
     output = tmp_path / "out"
     status, out, _ = run(
@@ -96,6 +99,7 @@ def test_one_model_says_what_it_cannot_tell(run, album, model_file, tmp_path):
     assert "SSIM" not in rows[0] and rows[0]["sampling error ↓"] == 0
 
 
+@pytest.mark.thorough
 def test_a_killed_run_goes_on(album, model_file, tmp_path):
     output = tmp_path / "out"
     command = [

@@ -107,6 +107,7 @@ def test_picture_shows_the_photo(run, photos, model_file, tmp_path):
         assert np.count_nonzero(distance <= 1) >= 100
 
 
+@pytest.mark.thorough
 def test_dynamic_partition_and_all_methods(run, photos, model_file, tmp_path):
     for method in ("SmoothGrad", "SparsifiedSmoothGrad", "IntegratedGradients"):
         folder = tmp_path / method
@@ -156,6 +157,7 @@ def test_gray_model_gets_gray_photos(run, photos, gray_file, tmp_path):
     np.testing.assert_allclose(arrays["pixel_maps"], expected, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_saved_model_needs_trust(run, photos, model_file, tmp_path):
     folder = tmp_path / "exported"
     keras.models.load_model(model_file).export(folder)

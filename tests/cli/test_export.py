@@ -12,6 +12,7 @@ from tf_superpixel_saliency.cli import export
 from tf_superpixel_saliency.cli.parser import build_parser
 
 
+@pytest.mark.thorough
 def test_it_explains_as_the_command_does(run, photos, model_file, tmp_path):
     common = ["--model", model_file, "--num-samples", 3, "--squeeze"]
     common += ["--superpixels", "Quickshift:max_dist=4"]
@@ -41,6 +42,7 @@ def test_it_explains_as_the_command_does(run, photos, model_file, tmp_path):
     assert described["image_bytes"]["resize"] == "squeeze"
 
 
+@pytest.mark.thorough
 def test_gray_models_and_other_ranges(run, gray_file, tmp_path):
     status, _, errors = run(
         "export", "--model", gray_file, "--output", tmp_path / "g", "--method",

@@ -31,6 +31,7 @@ def train(run, labelled, output, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_networks_are_trained_and_compared(run, labelled, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "build_resnet18", instead_of_resnet18)
     networks = tmp_path / "networks"
@@ -82,6 +83,7 @@ def test_what_is_missing_is_said(run, tmp_path, arguments, message):
     assert message in errors and "Traceback" not in errors
 
 
+@pytest.mark.thorough
 def test_training_refuses_other_settings_in_the_same_folder(run, labelled, tmp_path):
     networks = tmp_path / "networks"
     assert train(run, labelled, networks, "--names", "fold_0")[0] == 0

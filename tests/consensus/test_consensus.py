@@ -98,6 +98,7 @@ def test_choice_by_pairs_of_networks():
     assert same.chosen.tolist() == [3] and same.segments[0].max() == 63
 
 
+@pytest.mark.thorough
 def test_noise_of_real_networks_and_the_picture():
     models = [classifier(seed=seed) for seed in (0, 10)]
     consensus = tss.Consensus(models, tss.SquareGrid(size=4), num_samples=2, seed=5)

@@ -86,6 +86,7 @@ def test_block_equals_its_twin(
     assert f"{name}_dwconv" in [layer.name for layer in model.layers]
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_network_equals_its_twin(odd_image, number):
     if number == 2 and not installed(2):

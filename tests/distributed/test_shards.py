@@ -54,6 +54,7 @@ def told(worker, output, columns, **prepared):
     return worker
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("kind", ["folder", "parquet", "nested", "records"])
 @pytest.mark.parametrize("size", [3, 100])
 def test_every_source_gives_each_image_once(

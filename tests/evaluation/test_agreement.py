@@ -72,6 +72,7 @@ def measured(tmp_path_factory):
     return folder, maps, methods, found
 
 
+@pytest.mark.thorough
 def test_equals_the_metrics_on_the_maps(measured):
     _, maps, methods, found = measured
     assert found.partitions == ("pixel", "super-pixel", "random", BLUR)

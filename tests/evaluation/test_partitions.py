@@ -10,6 +10,7 @@ from tf_superpixel_saliency.evaluation.agreement import grouped_maps
 from tf_superpixel_saliency.superpixels import SLIC
 
 
+@pytest.mark.thorough
 def test_controls_have_as_many_groups_as_the_super_pixels():
     images = photos(2)
     layer = SLIC(n_segments=16)
@@ -49,6 +50,7 @@ def test_unknown_controls_are_named():
         parts.controls(SLIC(n_segments=4), ("circles",))
 
 
+@pytest.mark.thorough
 def test_blurring_leaves_as_much_energy_as_grouping():
     rng = np.random.default_rng(0)
     maps = rng.standard_normal((3, 24, 24, 2)).astype(np.float32)

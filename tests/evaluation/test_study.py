@@ -107,6 +107,7 @@ def measured(tmp_path_factory):
     return methods, which, made
 
 
+@pytest.mark.thorough
 def test_sampling_errors_are_those_of_two_draws(measured):
     methods, _, made = measured
     maps, found = made["one"]

@@ -56,6 +56,7 @@ def test_the_next_batch_is_segmented_before_this_one_is_asked_for(explainer):
     assert 8 <= len(layer.seen) <= 16  # and not all of them, for memory
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("source", ["arrays", "dataset"])
 def test_results_are_those_of_the_direct_call(explainer, expected, source):
     data = {"images": photos(6), "targets": np.arange(6) % 5}

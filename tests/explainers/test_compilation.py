@@ -38,6 +38,7 @@ def test_one_trace_for_all_batch_sizes_and_targets():
     assert len(traces) == once + 1
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "method",
     [
@@ -97,6 +98,7 @@ def test_under_xla_batches_have_one_shape(monkeypatch):
     assert len(shapes) == 6 and all(shape == shapes[0] for shape in shapes)
 
 
+@pytest.mark.thorough
 def test_eight_threads_on_one_explainer_that_was_never_called():
     explainer = build(tss.SmoothGrad, num_samples=4, partition="dynamic")
     other = build(tss.SmoothGrad, num_samples=4, partition="dynamic")
@@ -130,6 +132,7 @@ class TestWhereXlaIsUsed:
         monkeypatch.setattr(tf, "function", recorded)
         return made
 
+    @pytest.mark.cases(1)
     @pytest.mark.parametrize("setting", [None, "auto", False, True])
     def test_call_and_predict(self, compilations, setting):
         explainer = build()
@@ -161,6 +164,7 @@ class TestWhereXlaIsUsed:
         assert explainer(photos(1))["status"].numpy() == 0
 
 
+@pytest.mark.thorough
 def test_several_explainers_are_not_taken_for_retracing(caplog):
     model, images = classifier(), photos(1)
     for seed in range(7):  # TensorFlow warns from the fifth on

@@ -18,6 +18,7 @@ def build(method, model, superpixels, **kwargs):
     return method(model, superpixels, partition="dynamic", **{count: 5}, **kwargs)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_partition_that_ignores_the_image_is_the_static_one(method, model):
     dynamic = build(method, model, tss.SquareGrid(size=4))(photos())
@@ -28,6 +29,7 @@ def test_a_partition_that_ignores_the_image_is_the_static_one(method, model):
     assert "num_groups" not in static
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("method", METHODS)
 def test_the_segments_are_those_of_the_clean_image(method, model):
     out = build(method, model, Brightness())(photos())
@@ -47,6 +49,7 @@ def test_points_outside_of_the_value_range_are_clipped_before_they_are_segmented
     assert out["num_groups"].numpy() <= 2.0
 
 
+@pytest.mark.thorough
 def test_smoothing_lowers_the_number_of_groups(model):
     counts = [
         build(tss.SmoothGrad, model, tss.Quickshift(), dynamic_sigma=sigma)(photos())[

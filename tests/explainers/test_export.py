@@ -123,6 +123,7 @@ def test_weights_are_stored_once(tmp_path):
     assert (tmp_path / "e" / "saved_model.pb").stat().st_size < 0.5 * weights
 
 
+@pytest.mark.thorough
 def test_saved_model_cli_runs_it(folder):
     cli = Path(sys.executable).with_name("saved_model_cli")
     np.save(folder / "two.npy", photos(2))
@@ -186,6 +187,7 @@ def test_an_error_while_writing_leaves_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_a_function_is_exported_with_a_shape(tmp_path):
     model = classifier()
     explainer = tss.SimpleGradient(

@@ -126,6 +126,7 @@ def by_hand(features, rest, target):
     return tf.image.resize(tf.reduce_sum(weights * maps, -1, keepdims=True), SIZE[:2])
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("build", KINDS)
 def test_the_last_feature_maps_are_those_of_the_model_cut_in_two(build):
     model, names, features, rest = build()

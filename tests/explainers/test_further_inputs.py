@@ -65,6 +65,7 @@ def with_constants(row):
     return keras.Model(photo, MODEL([photo, age, site]))
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", METHODS)
 def test_each_image_has_its_own(name):
     """A batch gives what each image gives with its further inputs built in."""
@@ -94,6 +95,7 @@ def same_maps(out, expected):
     np.testing.assert_allclose(out["scores"], expected["scores"], rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_dictionaries_datasets_and_batches(expected):
     explainer, expected = expected
     whole = {"images": photos(), "inputs": GIVEN}
@@ -138,6 +140,7 @@ def test_functions_and_subclassed_models_get_keywords(expected):
         same_maps(as_arrays(out), expected[1])
 
 
+@pytest.mark.thorough
 def test_a_saved_model_has_names(expected, tmp_path):
     MODEL.export(str(tmp_path / "model"))
     loaded = tf.saved_model.load(str(tmp_path / "model"))
@@ -153,12 +156,14 @@ def test_saved_and_loaded(expected, tmp_path):
     same_maps(as_arrays(again(photos(), inputs=GIVEN)), expected)
 
 
+@pytest.mark.thorough
 def test_xla(expected):
     explainer = METHODS["SmoothGrad"](MODEL)
     explainer.compile(jit_compile=True)
     same_maps(as_arrays(explainer(photos(), inputs=GIVEN)), expected[1])
 
 
+@pytest.mark.thorough
 def test_inside_another_model(expected):
     explainer, expected = expected
     photo, age = keras.Input(SIZE), keras.Input((1,))

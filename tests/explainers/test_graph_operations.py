@@ -66,6 +66,7 @@ def host_calls(operations):
     return names(operations) & (CALLS_PYTHON | PRINTS_OR_STOPS)
 
 
+@pytest.mark.cases(1)
 def test_nothing_leaves_the_graph(name):
     assert not host_calls(graph(name)[1])
 

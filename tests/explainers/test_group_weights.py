@@ -29,6 +29,7 @@ def images():
     return photos(2)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", METHODS)
 def test_static_map_is_the_pixel_map_grouped(name, model, images):
     method = getattr(tss, name)

@@ -35,6 +35,7 @@ def start_of(name, image):
     return np.broadcast_to(BASELINES[name], image.shape)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", BASELINES)
 def test_static_equals_the_twin(model, rule, name):
@@ -61,6 +62,7 @@ def test_static_equals_the_twin(model, rule, name):
     np.testing.assert_allclose(out["completeness_error"], error, atol=2e-6)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("layer_name", ["brightness", "quickshift"])
 @pytest.mark.parametrize("rule", ["midpoint", "adaptive"])
 def test_dynamic_equals_the_twin(model, layer_name, rule):
@@ -143,6 +145,7 @@ def test_grouping_leaves_the_sum(model, partition):
     )
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("rule", RULES)
 def test_the_completeness_error_falls_with_the_steps(model, rule):
     def worst(num_steps):

@@ -52,6 +52,7 @@ def check(out, expected):
         )
 
 
+@pytest.mark.cases(1)
 def test_reruns_are_bit_equal(name, explainer, expected):
     again = as_arrays(explainer(photos(7), TARGETS))
     anew = as_arrays(build(name)(photos(7), TARGETS))
@@ -75,12 +76,14 @@ def test_order_of_the_images(explainer, expected):
     check(out, {key: value[order] for key, value in expected.items()})
 
 
+@pytest.mark.cases(1)
 def test_predict(explainer, expected):
     inputs = {"images": photos(7), "targets": TARGETS}
     for batch_size in (1, 4, 32):
         check(explainer.predict(inputs, batch_size=batch_size, verbose=0), expected)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("chunk_size", [1, 5, 64])
 def test_chunk_size(name, expected, chunk_size):
     if name == "simple":
@@ -91,6 +94,7 @@ def test_chunk_size(name, expected, chunk_size):
     check(one, {key: value[:1] for key, value in expected.items()})
 
 
+@pytest.mark.cases(1)
 def test_xla(name, expected):
     compiled = build(name)
     compiled.compile(jit_compile=True)
@@ -101,6 +105,7 @@ def test_xla(name, expected):
         np.testing.assert_array_equal(first[key], again[key])
 
 
+@pytest.mark.cases(1)
 def test_xla_under_predict(name, expected):
     if name not in ("dynamic", "integrated"):
         pytest.skip("two stand for all")

@@ -36,6 +36,7 @@ def numbered(segment, image):
     return groups.number(segment(image)[None])[0]
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -106,6 +107,7 @@ def test_segments_of_the_callers_own(model):
     np.testing.assert_array_equal(out["maps"], expected["maps"])
 
 
+@pytest.mark.thorough
 def test_the_default_superpixels_are_those_of_the_package_lime(model):
     layer = LIME(model).superpixels
     assert (layer.ratio, layer.kernel_size, layer.max_dist) == (0.2, 4, 200)
@@ -134,11 +136,13 @@ class TestItDependsOnTheImageAndTheSeedAlone:
         np.testing.assert_allclose(out["r_squared"], expected["r_squared"], atol=1e-5)
         np.testing.assert_array_equal(out["segments"], expected["segments"])
 
+    @pytest.mark.cases(1)
     @pytest.mark.parametrize("chunk_size", [1, 17, 64, 1000])
     def test_chunks(self, model, expected, chunk_size):
         lime = explainer(model, Brightness(), chunk_size=chunk_size)
         self.check(lime(photos(5)), expected)
 
+    @pytest.mark.thorough
     def test_batches(self, model, expected):
         lime = explainer(model, Brightness())
         for batch_size in (1, 2):
@@ -148,6 +152,7 @@ class TestItDependsOnTheImageAndTheSeedAlone:
         again = explainer(model, Brightness())(photos(5))["maps"]
         np.testing.assert_array_equal(again, expected["maps"])
 
+    @pytest.mark.thorough
     def test_xla(self, model, expected):
         lime = explainer(model, Brightness())
         lime.compile(jit_compile=True)
@@ -193,6 +198,7 @@ def test_a_constant_model_and_bad_pixels_have_their_status():
     assert np.isnan(out["r_squared"][1])
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("fill", ["mean", 3.0, [1.0, 2.0, 3.0]])
 def test_saving(model, fill, tmp_path):
     lime = explainer(model, fill=fill, distance="euclidean", kernel_width=2.0, alpha=3)
@@ -206,6 +212,7 @@ def test_saving(model, fill, tmp_path):
         assert again[key] == config[key]
 
 
+@pytest.mark.thorough
 def test_export(model, tmp_path):
     lime = explainer(model, tss.Quickshift(), num_samples=10)
     expected = lime(photos(3), [1, 2, 3])

@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import resource, sys
 import keras, numpy as np
@@ -39,6 +41,7 @@ def peak_megabytes(*arguments):
     return [int(number) for number in result.stdout.split()]
 
 
+@pytest.mark.thorough
 def test_memory_is_flat_in_the_number_of_samples():
     # 64 samples of 4 images: their activations take 900 MB side by side, and each
     # chunk of 32 rows 110 MB.
@@ -46,6 +49,7 @@ def test_memory_is_flat_in_the_number_of_samples():
     assert many - few < 150
 
 
+@pytest.mark.thorough
 def test_memory_is_flat_in_the_number_of_images():
     # 30 batches of 16: their maps are 53 MB, the images as many, all else 35 MB.
     quarter, whole = peak_megabytes(1, 40)

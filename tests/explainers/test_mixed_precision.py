@@ -62,6 +62,7 @@ def test_rounds_as_its_type_does():
     assert 2.0**-14 < error("mixed_float16") < 0.5 * error("mixed_bfloat16")
 
 
+@pytest.mark.thorough
 def test_weights_are_read_at_the_call_and_the_model_is_left_alone():
     changing = network()
     dtypes = [layer.compute_dtype for layer in changing.layers]

@@ -93,6 +93,7 @@ KINDS = {
 }
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_models_of_every_kind(model, expected, kind, tmp_path):
     other = KINDS[kind](model, tmp_path)
@@ -135,6 +136,7 @@ def test_new_weights_are_explained():
     assert relative_error(explainer(photos())["maps"], fitted).max() < 1e-5
 
 
+@pytest.mark.thorough
 def test_the_model_is_left_as_it_was():
     model = classifier()
     model.add(keras.layers.BatchNormalization())

@@ -26,6 +26,7 @@ def model():
     return classifier()
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", EXPLAINERS)
 def test_outputs_fit_together(model, name):
     images = photos()
@@ -55,6 +56,7 @@ def test_without_superpixels_each_pixel_is_a_group(model):
         np.testing.assert_array_equal(one.ravel(), np.arange(SIZE[0] * SIZE[1]))
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("name", EXPLAINERS)
 @pytest.mark.parametrize(
     "targets",
@@ -80,6 +82,7 @@ def test_one_target_for_all_and_none(model):
         )
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("name", EXPLAINERS)
 def test_a_mixed_batch_is_each_image_by_itself(model, name):
     explainer = EXPLAINERS[name](model, tss.SquareGrid(size=4))
@@ -103,6 +106,7 @@ def test_scores_are_those_asked_for(score, expected):
     np.testing.assert_allclose(out["scores"][0], expected(logits)[1], rtol=1e-5)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", EXPLAINERS)
 def test_a_constant_score_has_a_zero_map_and_status_4(name):
     model = classifier()
@@ -114,6 +118,7 @@ def test_a_constant_score_has_a_zero_map_and_status_4(name):
     assert not out["maps"].numpy().any()
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("name", EXPLAINERS)
 def test_a_gradient_that_is_not_finite_has_status_8(name):
     # √ has no finite gradient at 0, nor below, where noise takes the second image.

@@ -30,6 +30,7 @@ def errors(out):
     return np.sqrt(square / np.square(exact()).sum((1, 2, 3)))
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("num_steps", [20, 60])
 def test_the_error_told_is_the_error_made(num_steps):
     out = explainer(num_steps=num_steps)(photos(4))
@@ -38,6 +39,7 @@ def test_the_error_told_is_the_error_made(num_steps):
     assert ratio.numpy().max() < 4 and ratio.numpy().min() > 0.25
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("tolerance", [0.02, 0.004])
 @pytest.mark.parametrize("chunk_size", [5, 32])
 def test_a_tolerance_is_reached_and_not_by_far(tolerance, chunk_size):
@@ -49,6 +51,7 @@ def test_a_tolerance_is_reached_and_not_by_far(tolerance, chunk_size):
     assert not out["status"].numpy().any()
 
 
+@pytest.mark.thorough
 def test_halving_all_parts_goes_on_where_the_first_plan_falls_short(monkeypatch):
     from tf_superpixel_saliency.explainers import path_tolerance
 
@@ -61,6 +64,7 @@ def test_halving_all_parts_goes_on_where_the_first_plan_falls_short(monkeypatch)
     assert (planned["num_steps"].numpy() > direct["num_steps"].numpy() / 2).all()
 
 
+@pytest.mark.thorough
 def test_a_tolerance_out_of_reach_is_told_and_all_steps_are_taken():
     with pytest.warns(UserWarning, match="not as accurate as `tolerance`"):
         out = explainer(tolerance=1e-4, num_steps=40)(photos(2))
@@ -71,6 +75,7 @@ def test_a_tolerance_out_of_reach_is_told_and_all_steps_are_taken():
     np.testing.assert_allclose(out["maps"], fixed["maps"], atol=1e-5 * scale)
 
 
+@pytest.mark.thorough
 def test_dynamic_partitions_have_a_tolerance_too():
     out = explainer(tss.SquareGrid(size=4), partition="dynamic", tolerance=0.02)(
         photos(2)
@@ -82,6 +87,7 @@ def test_dynamic_partitions_have_a_tolerance_too():
     np.testing.assert_array_equal(out["num_groups"], [9, 9])
 
 
+@pytest.mark.thorough
 def test_a_map_of_zeros_is_as_accurate_as_asked():
     same = photos(1)
     with pytest.warns(UserWarning, match="0 everywhere"):

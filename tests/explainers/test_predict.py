@@ -71,6 +71,7 @@ def check(out, direct):
     np.testing.assert_allclose(out["scores"], direct["scores"], rtol=1e-5)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("source", SOURCES)
 def test_predict_and_batches_equal_the_direct_call(explainer, direct, source):
     check(explainer.predict(SOURCES[source](), batch_size=None, verbose=0), direct)
@@ -79,6 +80,7 @@ def test_predict_and_batches_equal_the_direct_call(explainer, direct, source):
     check({key: np.concatenate([p[key] for p in parts]) for key in parts[0]}, direct)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("source", [dataset, Batches, generator])
 def test_images_alone_get_the_predicted_class(explainer, source):
     predicted = explainer.model.predict(photos(7), verbose=0).argmax(1)
@@ -136,6 +138,7 @@ def test_bad_images_of_a_dataset_have_a_status_and_leave_the_others(
         check(one, {key: value[i : i + 1] for key, value in direct.items()})
 
 
+@pytest.mark.thorough
 def test_segments_come_with_a_dataset(explainer):
     segments = np.random.default_rng(0).integers(0, 7, photos(7).shape[:3])
     expected = explainer(photos(7), segments=segments)
@@ -158,6 +161,7 @@ def test_eager_execution_gives_the_same_and_warns_too(direct):
         eager(photos(1))
 
 
+@pytest.mark.thorough
 def test_inside_a_functional_model_and_a_graph(explainer, direct):
     inputs = keras.Input(photos(1).shape[1:])
     targets = keras.Input((), dtype="int32")

@@ -87,6 +87,7 @@ def test_smooth_grad_adds_its_noise_to_the_picture():
     np.testing.assert_allclose(maps, expected, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.thorough
 def test_a_dynamic_partition_segments_noisy_pictures():
     smooth = tss.SmoothGrad(
         MODEL, tss.SLIC(n_segments=6), preprocess=standardized, num_samples=2,
@@ -96,6 +97,7 @@ def test_a_dynamic_partition_segments_noisy_pictures():
     assert (out["num_groups"] > 1).all() and np.isfinite(out["maps"]).all()
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "method, settings",
     [
@@ -124,6 +126,7 @@ def test_region_methods_hide_parts_of_the_picture(method, settings):
     np.testing.assert_allclose(ours["maps"], theirs["maps"], atol=1e-5 * scale)
 
 
+@pytest.mark.thorough
 def test_maps_have_the_channels_that_the_model_eats(tmp_path):
     model = classifier(size=(12, 11, 1))
 
@@ -145,6 +148,7 @@ def test_maps_have_the_channels_that_the_model_eats(tmp_path):
     np.testing.assert_allclose(out["heatmaps"], expected, atol=1e-5 * scale)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "preprocess",
     [

@@ -25,6 +25,7 @@ def by_hand(model, function, inputs, segments):
     return group_mean(tape.gradient(value, inputs).numpy(), segments)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_applications_of_keras(name):
     module, settings = APPLICATIONS[name]
@@ -112,6 +113,7 @@ def test_regression(outputs):
     np.testing.assert_allclose(own["maps"], expected, atol=1e-5 * scale)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "channels, layer",
     [
@@ -143,6 +145,7 @@ def test_channels_that_are_not_three(channels, layer):
             assert np.ptp(values, axis=0).max() == 0
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_with_a_step_before_the_model(policy):
     """The pictures that are segmented are not rounded, nor those that are prepared."""
@@ -177,6 +180,7 @@ def test_mixed_precision_with_a_step_before_the_model(policy):
     assert 0 < error < (0.01 if policy == "mixed_float16" else 0.08)
 
 
+@pytest.mark.thorough
 def test_tf_keras_with_two_inputs():
     tf_keras = pytest.importorskip("tf_keras")
     photo = tf_keras.Input((32, 32, 3), name="photo")

@@ -58,6 +58,7 @@ def check(out, expected):
     np.testing.assert_allclose(out["scores"], expected["scores"], rtol=2e-5)
 
 
+@pytest.mark.cases(1)
 def test_reruns_are_bit_equal(name, explainer, expected):
     again = as_arrays(explainer(photos(5), TARGETS))
     anew = as_arrays(EXPLAINERS[name](model())(photos(5), TARGETS))
@@ -66,6 +67,7 @@ def test_reruns_are_bit_equal(name, explainer, expected):
         np.testing.assert_array_equal(anew[key], expected[key])
 
 
+@pytest.mark.cases(1)
 def test_batch_and_order_do_not_matter(explainer, expected):
     for batch in (1, 2, 4):
         parts = [
@@ -80,6 +82,7 @@ def test_batch_and_order_do_not_matter(explainer, expected):
     check(explainer.predict(inputs, batch_size=2, verbose=0), expected)
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("chunk_size", [1, 5, 64])
 def test_chunk_size(name, expected, chunk_size):
     if name == "grad_cam":
@@ -90,6 +93,7 @@ def test_chunk_size(name, expected, chunk_size):
     check(one, {key: value[:1] for key, value in expected.items()})
 
 
+@pytest.mark.cases(1)
 def test_xla(name, expected):
     compiled = EXPLAINERS[name](model())
     compiled.compile(jit_compile=True)
@@ -147,6 +151,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.cases(1)
 def test_another_process_gets_the_same_from_an_export(folder, name, expected):
     with np.load(folder / f"{name}.npz") as out:
         check(dict(out), expected)
@@ -159,6 +164,7 @@ def test_weights_are_stored_once(folder):
         assert weights <= sum(file.stat().st_size for file in files) < weights + 4096
 
 
+@pytest.mark.cases(1)
 def test_sizes_may_be_free_until_it_runs(name, tmp_path):
     network = keras.Sequential(
         [

@@ -10,6 +10,8 @@ import pytest
 from tests.explainers import replicas_cases as cases
 from tests.explainers.networks import relative_error
 
+# One process explains all: half a minute.
+pytestmark = pytest.mark.thorough
 METHODS = (
     "Quickshift",
     "SmoothGrad",

@@ -79,6 +79,7 @@ def exact_linear_map(contribution, grid, probability):
     return (second @ contribution.ravel() / probability).reshape(size)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("normalization", ["observed", "expected"])
 def test_of_a_linear_model_it_is_the_weights_seen_through_the_masks(normalization):
     weights = np.random.default_rng(0).standard_normal((6, 5, 1, 2))

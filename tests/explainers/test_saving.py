@@ -64,6 +64,7 @@ SAVED = {
 }  # fmt: skip
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", SAVED)
 def test_a_keras_file_comes_back_the_same(name, tmp_path):
     explainer = SAVED[name](classifier())
@@ -151,6 +152,7 @@ def test_a_saved_model_is_not_saved_again(tmp_path):
         explainer.save(tmp_path / "explainer.keras")
 
 
+@pytest.mark.thorough
 def test_it_loads_in_another_process(tmp_path):
     explainer = tss.SmoothGrad(classifier(), tss.Quickshift(), num_samples=2)
     expected = explainer(photos())["maps"].numpy()

@@ -26,6 +26,7 @@ def twin_map(model, image, target, **settings):
     return reference.score_cam(image, features, score, **settings)
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize(
     "settings",
     [

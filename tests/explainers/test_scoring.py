@@ -60,6 +60,7 @@ def assert_gradient(found, logit_gradients, tolerance=1e-5):
         assert np.abs(one - expected).max() <= tolerance * np.abs(expected).max()
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("name", PROBABILITY)
 def test_probability(xla, name):
     make, output = PROBABILITY[name]

@@ -46,6 +46,7 @@ EXPLAINERS = {
 }
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", EXPLAINERS)
 def test_answers_again(wide_network, name):
     layer = tss.SquareGrid(8, value_range=(0, 1))

@@ -31,6 +31,7 @@ def explainer(model, superpixels=None, **kwargs):
     return tss.SmoothGrad(model, superpixels=superpixels, **{**settings, **kwargs})
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("antithetic", [True, False])
 @pytest.mark.parametrize("name", [None, "grid", "brightness", "quickshift"])
 def test_static_equals_the_twin(model, name, antithetic):
@@ -50,6 +51,7 @@ def test_static_equals_the_twin(model, name, antithetic):
     assert relative_error(out["maps"], expected).max() < 1e-5
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", ["grid", "brightness", "quickshift"])
 @pytest.mark.parametrize("sigma", [0.0, 0.8])
 def test_dynamic_equals_the_twin(model, name, sigma):
@@ -130,6 +132,7 @@ def test_the_class_is_the_clean_images(model):
     np.testing.assert_allclose(noisy["scores"], clean.max(axis=1), rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_the_samples_that_fill_a_chunk_are_no_samples_of_their_own():
     # Of 13 samples in pairs a 14th would be computed, and more in chunks of 4. Its
     # gradient is NaN in this model, which a weight of 0 does not take away.

@@ -88,6 +88,7 @@ def test_bad_segments(explainer, how, segments, error, text):
         how(explainer, images=photos(), segments=segments)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float64", "float16"])
 def test_numbers_of_other_types_are_converted_and_not_cut(explainer, dtype):
     whole = np.round(photos())

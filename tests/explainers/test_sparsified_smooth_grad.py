@@ -33,6 +33,7 @@ def explainer(model, superpixels=None, **kwargs):
     return tss.SparsifiedSmoothGrad(model, superpixels, **{**settings, **kwargs})
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("order", ["group_last", "sparsify_last"])
 @pytest.mark.parametrize("relaxed", [False, True])
 @pytest.mark.parametrize(
@@ -62,6 +63,7 @@ def test_equals_the_twin(model, order, relaxed, name, partition):
     np.testing.assert_allclose(out["kept_fraction"], shares, rtol=1e-6)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("relaxed", [False, True])
 def test_without_superpixels_the_order_does_not_matter(model, relaxed):
     images = photos(2)
@@ -110,6 +112,7 @@ def test_maps_are_unsigned_and_at_most_one(model):
         np.testing.assert_allclose(maps["heatmaps"], maps["maps"].numpy().sum(-1))
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("order", ["group_last", "sparsify_last"])
 @pytest.mark.parametrize(
     "superpixels", [None, tss.SquareGrid(size=2, value_range=(0, 1))]

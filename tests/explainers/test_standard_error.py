@@ -24,6 +24,7 @@ def smooth_grad(**kwargs):
     return tss.SmoothGrad(model(), tss.SquareGrid(size=3), **{**settings, **kwargs})
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("num_samples, antithetic", [(8, True), (9, True), (7, False)])
 def test_it_is_the_spread_of_the_means_of_pairs(num_samples, antithetic):
     images = photos(2)
@@ -51,6 +52,7 @@ def test_of_no_noise_it_is_zero_and_one_pair_does_not_know(partition):
     assert np.isnan(out["standard_error"]).all() and np.isnan(out["relative_error"])
 
 
+@pytest.mark.thorough
 def test_coverage_over_seeds_with_the_stopping_rule_on():
     images, targets = photos(3), [0, 1, 2]
     fine = smooth_grad(num_samples=20_000, seed=99, chunk_size=512)(images, targets)
@@ -77,6 +79,7 @@ def test_coverage_over_seeds_with_the_stopping_rule_on():
     assert np.sqrt(made.mean()) == pytest.approx(0.115, abs=0.02)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("chunk_size", [2, 5, 64])
 def test_where_it_stops_does_not_depend_on_the_chunks(chunk_size):
     wide = smooth_grad(tolerance=0.2)(photos(2))
@@ -122,6 +125,7 @@ def test_a_gradient_of_nan_ends_the_search():
     assert out["num_samples"].numpy() == 32
 
 
+@pytest.mark.thorough
 def test_sparsified_maps_have_one_too():
     def sparsified(**kwargs):
         return tss.SparsifiedSmoothGrad(

@@ -35,6 +35,7 @@ def halves_of(model, images, targets, number, level):
     return np.mean(maps[0], axis=0), np.mean(maps[1], axis=0)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("number, evens", [(4, 2), (5, 3)])
 def test_smooth_grad_takes_the_partition_of_the_least_risk(model, number, evens):
     images = photos(3)
@@ -76,6 +77,7 @@ def test_one_image_is_explained_as_in_a_batch_and_own_segments_count(model):
     assert "chosen" not in own and not own["segments"].numpy().any()
 
 
+@pytest.mark.thorough
 def test_saved_exported_and_by_name(model, tmp_path):
     images = photos(2)
     explainer = tss.SparsifiedSmoothGrad(
@@ -123,6 +125,7 @@ def test_where_it_has_not_what_it_needs(make, error, model):
         make(model)
 
 
+@pytest.mark.thorough
 def test_with_a_name_in_explain(model):
     images = photos(2)
     explanation = tss.explainable(model).explain(

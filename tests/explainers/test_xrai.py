@@ -41,6 +41,7 @@ def explainer(model, superpixels=None, **kwargs):
     return XRAI(model, superpixels or layers(), **{"num_steps": STEPS, **kwargs})
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("algorithm", ["full", "fast"])
 @pytest.mark.parametrize(("min_pixels", "dilation"), [(1, 0), (5, 0), (3, 1)])
 def test_it_equals_the_twin(model, algorithm, min_pixels, dilation):
@@ -104,6 +105,7 @@ class TestSegmentsOfTheCallersOwn:
         assert relative_error(out["maps"], expected["maps"]).max() < 1e-5
         np.testing.assert_array_equal(out["segments"], expected["segments"])
 
+    @pytest.mark.thorough
     def test_several_an_image(self, model, expected):
         xrai = explainer(model, tss.SquareGrid(size=2))
         numbers = 7 * self.STACK + 3  # any numbering
@@ -116,6 +118,7 @@ class TestSegmentsOfTheCallersOwn:
         dataset = tf.data.Dataset.from_tensors(inputs)
         self.check(xrai.predict(dataset, verbose=0), expected)
 
+    @pytest.mark.thorough
     def test_one_an_image_or_one_for_all(self, model):
         one = self.STACK[:1, 1]
         grids = as_arrays(explainer(model, tss.SquareGrid(size=3))(photos(3)))
@@ -150,12 +153,14 @@ class TestItDependsOnTheImageAlone:
         assert relative_error(out["maps"], expected["maps"]).max() < 1e-5
         np.testing.assert_array_equal(out["segments"], expected["segments"])
 
+    @pytest.mark.cases(1)
     @pytest.mark.parametrize("chunk_size", [1, 17, 1000])
     def test_chunks(self, model, expected, chunk_size):
         self.check(
             as_arrays(explainer(model, chunk_size=chunk_size)(photos(5))), expected
         )
 
+    @pytest.mark.thorough
     def test_batches(self, model, expected):
         xrai = explainer(model)
         self.check(xrai.predict(photos(5), batch_size=2, verbose=0), expected)
@@ -164,6 +169,7 @@ class TestItDependsOnTheImageAlone:
         again = explainer(model)(photos(5))["maps"]
         np.testing.assert_array_equal(again, expected["maps"])
 
+    @pytest.mark.thorough
     def test_xla(self, model, expected):
         xrai = explainer(model)
         xrai.compile(jit_compile=True)
@@ -197,6 +203,7 @@ def test_bad_pixels_have_their_status(model):
     assert np.isfinite(out["maps"][0]).all()
 
 
+@pytest.mark.thorough
 def test_saving(model, tmp_path):
     xrai = explainer(model, algorithm="fast", min_pixels=4, dilation=1)
     expected = xrai(photos(2))["maps"]
@@ -209,6 +216,7 @@ def test_saving(model, tmp_path):
         assert again[key] == config[key]
 
 
+@pytest.mark.thorough
 def test_export(model, tmp_path):
     xrai = explainer(model)
     expected = xrai(photos(3), [1, 2, 3])

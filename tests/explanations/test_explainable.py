@@ -43,6 +43,7 @@ def wrapped():
 MODELS = {"mix-in": mixed_in, "wrapper": wrapped}
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("kind", MODELS)
 def test_explains_as_the_explainer_does(kind):
     model = MODELS[kind]()
@@ -85,6 +86,7 @@ def test_repeated_calls_are_traced_once_and_see_new_weights(kind):
     assert len(traces) > count
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_model_is_trained_saved_and_counted_as_before(kind, tmp_path):
     """Beside a twin that never explained anything."""
@@ -147,6 +149,7 @@ def test_the_wrappers_defaults_and_the_calls_own():
     assert "method='SmoothGrad'" in repr(model)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "method, size, expected",
     [
@@ -164,6 +167,7 @@ def test_the_default_super_pixels(method, size, expected):
     assert (found and found["class"]) == expected
 
 
+@pytest.mark.thorough
 def test_the_range_of_the_images_is_told_once():
     scaled = photos() / 127.5 - 1
     inner = keras.Sequential([keras.Input(SIZE), *classifier().layers[1:]])
@@ -193,6 +197,7 @@ def test_an_explainer_of_the_model_is_a_method():
         tss.explainable(classifier(), explainer)
 
 
+@pytest.mark.thorough
 def test_another_method_is_of_the_same_model():
     """What is said of the model is kept; what is said of the method isn't."""
     inner = keras.Sequential([keras.Input(SIZE), *classifier().layers[1:]])
@@ -223,6 +228,7 @@ def test_own_groups():
     assert "by LIME over segments" in repr(lime)
 
 
+@pytest.mark.thorough
 def test_own_super_pixels_of_a_method_in_another_range():
     """As those of the same images in 0…255."""
     size = (40, 30, 3)
@@ -246,6 +252,7 @@ def test_own_super_pixels_of_lime_in_another_range():
     assert found.get_config() == expected
 
 
+@pytest.mark.thorough
 def test_several_super_pixels_for_xrai():
     inner = classifier()
     layers = [tss.SquareGrid(size=3), tss.SquareGrid(size=6)]
@@ -258,6 +265,7 @@ def test_several_super_pixels_for_xrai():
         model.explain(photos(), method="SimpleGradient", superpixels=by_name)
 
 
+@pytest.mark.thorough
 def test_few_explainers_are_kept():
     model = tss.explainable(classifier(), "SimpleGradient")
     for size in range(2, 12):
@@ -373,6 +381,7 @@ def test_no_models():
             tss.explainable(model)
 
 
+@pytest.mark.thorough
 def test_the_function_and_its_module_have_their_own_names():
     code = """
         import inspect

@@ -184,6 +184,7 @@ def test_a_notebook_shows_a_picture(explanation):
     assert two.shape[1] < one.shape[1]
 
 
+@pytest.mark.thorough
 def test_pictures_of_other_channels_and_of_failed_images():
     model = tss.explainable(classifier(size=(12, 11, 5)), "SimpleGradient")
     png(model.explain(photos(2, (12, 11, 5)))._repr_png_())

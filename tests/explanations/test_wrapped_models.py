@@ -119,6 +119,7 @@ def test_copies_of_a_wrapper():
     assert again.model is model.model
 
 
+@pytest.mark.thorough
 def test_copies_keep_what_was_told():
     inner = classifier()
     explainer = tss.SimpleGradient(inner, tss.SquareGrid(size=4))

@@ -45,6 +45,7 @@ GRADIENTS = (
 )
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("method", GRADIENTS)
 def test_a_constant_answer_is_a_zero_map_and_a_warning(method):
     model = built()
@@ -109,6 +110,7 @@ WRITERS = {
 }
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("kind", WRITERS)
 def test_what_a_model_writes_is_dropped_and_told(kind):
     model = WRITERS[kind]()
@@ -177,6 +179,7 @@ POLICIES = {
 }  # fmt: skip
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_models_in_other_types(policy):
     def network():

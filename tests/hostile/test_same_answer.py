@@ -6,6 +6,7 @@ import itertools
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +84,7 @@ def check(out, name, activation, rows):
     np.testing.assert_allclose(out["scores"], expected["scores"], rtol=1e-5)
 
 
+@pytest.mark.thorough
 @given(KINDS, orders, st.lists(st.integers(0, 8)))
 def test_any_batches_in_any_order(kind, order, cuts):
     name, activation = kind
@@ -111,6 +113,7 @@ def test_reruns_have_the_same_bits(kind, order):
         np.testing.assert_array_equal(value, again[key])
 
 
+@pytest.mark.thorough
 def test_predict_and_datasets():
     explain = explainer("smooth", "swish")
     dataset = tf.data.Dataset.from_tensor_slices(images()).batch(1)
@@ -136,6 +139,7 @@ def test_an_export_answers_alike(tmp_path):
     compare()
 
 
+@pytest.mark.thorough
 def test_many_threads_share_an_explainer():
     """Its first calls, which trace its graphs, among them."""
     explain = METHODS["smooth"](network("swish"), Brightness())

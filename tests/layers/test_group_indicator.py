@@ -64,6 +64,7 @@ def check(function, images, segments, shared, spare=0):
     return per_group.numpy()
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("shared", [False, True], ids=["per channel", "shared"])
 def test_gradient_at_zero_is_the_grouped_gradient(xla, shared):
     # One graph for several partitions and sizes: all of them are unknown in it.
@@ -201,6 +202,7 @@ def test_shapes_that_do_not_fit(images, segments, indicators, parts):
         assert part in str(caught.value)
 
 
+@pytest.mark.thorough
 def test_on_the_demo_model():
     model = tss.demo.load_model()
     photo = skimage.data.chelsea()[20:244, 100:324].astype("float32")[None]

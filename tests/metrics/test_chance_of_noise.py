@@ -42,6 +42,7 @@ def standard_errors(values):
     return values.mean() / (values.std(ddof=1) / len(values) ** 0.5)
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("groups", PARTITIONS)
 @pytest.mark.parametrize("name", MEASURES)
 def test_white_noise_has_an_excess_of_zero(name, groups):
@@ -59,6 +60,7 @@ def test_white_noise_has_an_excess_of_zero(name, groups):
         assert abs(standard_errors(found.observed - chance)) < 2.5
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("groups", PARTITIONS)
 @pytest.mark.parametrize("name", MEASURES)
 def test_what_two_maps_share_shows_as_an_excess(name, groups):
@@ -77,6 +79,7 @@ def test_what_two_maps_share_shows_as_an_excess(name, groups):
     assert 0 < found.excess.mean() < 1
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("groups", PARTITIONS)
 @pytest.mark.parametrize("name", MEASURES)
 def test_equal_maps_have_an_excess_of_one(name, groups):

@@ -78,6 +78,7 @@ def test_draws_in_chunks_are_drawn_alike(monkeypatch):
     assert_distributed(means, twin.crossed([[1, 2, 4], [9, 16, None]]))
 
 
+@pytest.mark.thorough
 def test_the_interval_of_many_values_is_the_normal_one():
     values = np.random.default_rng(1).standard_normal(2000) + 3
     found = metrics.bootstrap_interval(values)

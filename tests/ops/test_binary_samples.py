@@ -53,6 +53,7 @@ def test_states_are_the_same_compiled(xla):
     np.testing.assert_array_equal(compiled, words)
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("num_groups", [1, 37, 512, 513, 1100])
 def test_products_use_the_first_groups_alone(num_groups, xla):
     words = binary_samples.binary_samples(SAMPLES, tf.constant(1500), 3)

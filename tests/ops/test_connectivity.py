@@ -82,6 +82,7 @@ def test_limit_of_one_pixel_leaves_single_pixels():
     np.testing.assert_array_equal(joined, np.arange(12).reshape(3, 4))
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_equals_the_sequential_scan(seed, jit):
@@ -109,6 +110,7 @@ def test_a_list_of_pixels_fills_as_the_whole_image_does(share, monkeypatch):
         )
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_equals_the_sequential_scan_with_a_mask(seed, jit):
@@ -124,6 +126,7 @@ def test_equals_the_sequential_scan_with_a_mask(seed, jit):
         )
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("jit", [False, True])
 def test_long_fills_keep_their_order(jit):
     # One winding corridor, cut again and again: more sweeps than a key has bits for.

@@ -38,6 +38,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize(("size", "grid", "probability"), SETTINGS)
 def test_equals_the_twin(xla, size, grid, probability):
     numbers = [0, 1, 2, 77]

@@ -35,6 +35,7 @@ def partitions(count, seed=0):
 VALUES = np.random.default_rng(5).standard_normal(SIZE).astype("float32")
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("algorithm", ["full", "fast"])
 @pytest.mark.parametrize("min_pixels", [1, 3, 8])
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -46,6 +47,7 @@ def test_it_equals_the_twin(count, min_pixels, algorithm, xla):
     np.testing.assert_array_equal(pieces, groups.number(order[None])[0])
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("algorithm", ["full", "fast"])
 @pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("count", [1, 2])

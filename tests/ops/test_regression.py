@@ -15,6 +15,7 @@ def fit(z, y, weights, alpha, xla=False):
     return z.T @ factors.numpy(), r_squared.numpy()
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("features", [1, 5, 29, 30, 80])
 @pytest.mark.parametrize("alpha", [1e-3, 1.0, 100.0])
 def test_it_equals_the_normal_equations(features, alpha, xla):

@@ -41,6 +41,7 @@ def found_gradient(make_score, offsets, targets, xla):
     return found.numpy(), score.value.numpy()
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("gap", [0, 1, 20, 50, 80])
 def test_softmax_keeps_its_digits_where_it_is_saturated(xla, gap):
     offsets, logits = offsets_with_gap(gap)

@@ -56,6 +56,7 @@ GRADIENTS = np.random.default_rng(4).normal(size=(3, 9, 7, 3)).astype(np.float32
 TIED = np.random.default_rng(5).integers(-3, 4, (4, 6, 5, 2)).astype(np.float32)
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("gradients", [GRADIENTS, TIED], ids=["distinct", "tied"])
 @pytest.mark.parametrize(
     "fractions", [(0.1,), (1.0,), (1e-9,), (0.5, 0.05), (0.3, 0.3), (1.0, 1e-9)]

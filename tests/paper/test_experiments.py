@@ -27,6 +27,24 @@ PHOTO_SIZE, SMALL = (56, 56, 3), (16, 16, 3)
 NUM_TRAINING, NUM_TEST = 60, 12
 # A hundred variants of what table-1 does.
 LEFT_OUT = {"table-1-factorial", "index"}
+# Those with many layers to segment with.
+LONG = {
+    "algorithms",
+    "beyond-risk",
+    "beyond-weights",
+    "cost",
+    "figure-2-cifar10",
+    "figure-2-mege",
+    "figure-2-photos",
+    "figure-2-regions-cifar10",
+    "figure-2-regions-photos",
+    "figure-4",
+    "figure-5-distance",
+    "figure-5-road-cifar10",
+    "figure-5-road-photos",
+    "figure-5-roar",
+    "figure-5-tradeoff",
+}
 
 
 def labelled_images():
@@ -107,7 +125,14 @@ def small_amounts(monkeypatch):
     monkeypatch.setattr(roar, "FRACTIONS", (0.5,))
 
 
-@pytest.mark.parametrize("name", [n for n in EXPERIMENTS if n not in LEFT_OUT])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.thorough if name in LONG else ())
+        for name in EXPERIMENTS
+        if name not in LEFT_OUT
+    ],
+)
 def test_makes_its_table_and_goes_on_from_its_parts(name, setting, monkeypatch):
     EXPERIMENTS[name].run(setting)
     path = setting.output / f"{name}.json"
@@ -157,6 +182,7 @@ def test_what_is_missing_is_named(tmp_path):
             EXPERIMENTS[name].run(given)
 
 
+@pytest.mark.thorough
 def test_more_images_add_to_the_parts(setting, tmp_path):
     fewer = Setting(tmp_path, setting.read_photos, num_images=8, quiet=True)
     fewer.__dict__["photo_networks"] = setting.photo_networks

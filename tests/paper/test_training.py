@@ -162,6 +162,7 @@ t.run(pathlib.Path(sys.argv[1]), report)
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_a_killed_process_goes_on(tiny, tmp_path, whole):
     root = pathlib.Path(__file__).parents[2]

@@ -58,6 +58,7 @@ def test_every_signature_has_a_request():
     ]  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_the_answer_is_the_one_on_the_page(server):
     assert near(server.rest(REQUESTS[2]), json.loads(ANSWER))
 

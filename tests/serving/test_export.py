@@ -114,6 +114,7 @@ INPUTS = {
 }
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("signature", INPUTS)
 def test_saved_model_cli_runs_every_signature(
     folder, server, signature, tmp_path, monkeypatch

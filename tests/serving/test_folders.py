@@ -159,6 +159,7 @@ WITH_TABLE = pytest.param(
 )
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("build", [Unregistered, of_a_function, WITH_TABLE])
 def test_what_keras_can_not_save_is_exported(build, tmp_path):
     explainer = simple(build())

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from PIL import Image
 from skimage import data
 
@@ -44,6 +45,7 @@ def model(size=64):
     return made
 
 
+@pytest.mark.thorough
 def test_jpeg_bytes_of_a_real_photo(tmp_path):
     explainer = tss.SmoothGrad(model(), tss.Quickshift(), num_samples=4)
     folder = tss.export(explainer, tmp_path / "served", warm_up=())

@@ -19,6 +19,7 @@ def server(tmp_path_factory):
     return Server(tss.export(simple(two_inputs()), tmp_path_factory.mktemp("served")))
 
 
+@pytest.mark.thorough
 def test_they_are_named_inputs(server):
     for name in ("explain", "explain_maps", "explain_image_bytes"):
         inputs = server.signatures[name].inputs

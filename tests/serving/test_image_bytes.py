@@ -75,6 +75,7 @@ def reader(shape=(32, 32, 3), resize="crop", value_range=(0, 255), limit=10**7):
     )
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("resize", ["crop", "squeeze"])
 def test_files_become_what_the_command_reads(resize):
     images, readable = as_arrays_of(reader(resize=resize)(list(FILES.values())))
@@ -182,6 +183,7 @@ def test_webps_up_to_the_limit_are_read(settings, size):
     assert not readable and pixels.shape == (1, 1, 3)
 
 
+@pytest.mark.thorough
 def test_photos_up_to_the_limit_are_read():
     pixels = CAT.width * CAT.height
     files = [FILES[kind] for kind in ("png", "jpeg", "gif", "bmp")]
@@ -228,6 +230,7 @@ def server(tmp_path_factory):
     return Server(tss.export(smooth(named_classifier()), folder, warm_up=()))
 
 
+@pytest.mark.thorough
 def test_one_bad_file_harms_no_other(server):
     files = [FILES["jpeg"], b"no image", FILES["png rgba"]]
     targets = np.int32([-1, 3, 0])

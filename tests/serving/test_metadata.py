@@ -38,6 +38,7 @@ def described(folder):
     return json.loads((folder / "assets.extra" / "metadata.json").read_text("utf-8"))
 
 
+@pytest.mark.thorough
 def test_settings_and_versions(described):
     assert described["method"] == "SparsifiedSmoothGrad"
     assert described["settings"].items() >= {
@@ -81,6 +82,7 @@ def described_anew(explainer, shape=(12, 11, 3)):
     return metadata.describe(explainer, Explanation(explainer, shape))
 
 
+@pytest.mark.thorough
 def test_digests_change_with_what_they_are_of():
     model = classifier()
     first = described_anew(explainer_of(model))

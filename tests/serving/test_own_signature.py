@@ -95,6 +95,7 @@ def write_own(model, folder):
         saved_model.write([own], partial, saved_model.lookup_tables(model))
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("build", MODELS)
 def test_it_is_that_of_the_models_own_export(build, tmp_path):
     model = build()
@@ -127,6 +128,7 @@ def test_a_tf_keras_model(tmp_path):
     np.testing.assert_allclose(out["output_0"], model(photos(2)), rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_model_with_a_table_and_the_same_loaded(tmp_path):
     picture = keras.Input(SIZE, name="picture")
     word = keras.Input((), dtype="string", name="word")

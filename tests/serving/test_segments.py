@@ -41,6 +41,7 @@ def server(tmp_path_factory, explainer):
     return Server(tss.export(explainer, folder, segments="input", warm_up=(1,)))
 
 
+@pytest.mark.thorough
 def test_segments_are_an_input(server, explainer):
     images, targets = photos(3), np.int32([-1, 2, 0])
     segments = explainer.superpixels(images).numpy()

@@ -121,6 +121,7 @@ def requests(folder):
     return [PredictionLog.FromString(r).predict_log.request for r in records]
 
 
+@pytest.mark.thorough
 def test_every_signature_has_a_request_of_each_size(folder):
     server, found = Server(folder), []
     for request in requests(folder):
@@ -151,6 +152,7 @@ def test_pictures_are_in_the_models_range(folder, tmp_path):
                 assert high - 0.1 * (high - low) < images.max() <= high
 
 
+@pytest.mark.thorough
 def test_a_picture_is_no_plain_one():
     picture = warm_up.example_picture(60, 80)
     assert picture.shape == (60, 80, 3) and picture.dtype == np.uint8

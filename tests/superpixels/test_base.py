@@ -90,6 +90,7 @@ def test_uint8_equals_float(make):
         np.testing.assert_array_equal(layer(photos().astype(dtype)), expected)
 
 
+@pytest.mark.cases(2)
 def test_a_batch_equals_its_images_alone(make):
     layer = make()
     images = np.concatenate([photos(), photos()[::-1], photos()])
@@ -102,6 +103,7 @@ def test_an_empty_batch_has_no_segments(make):
     assert make()(photos()[:0]).shape == (0, 40, 52)
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
 def test_any_number_of_channels(make, channels):
     layer = make()
@@ -133,6 +135,7 @@ def test_one_pixel_at_random(mode):
     np.testing.assert_array_equal(layer(np.ones((2, 1, 1, 3))), np.zeros((2, 1, 1)))
 
 
+@pytest.mark.cases(1)
 def test_sizes_are_unknown_or_known_alike(make):
     layer = make()
     eager = layer(photos()).numpy()
@@ -175,6 +178,7 @@ def test_xla_names_the_host_layer_that_it_refuses(make_host):
         compiled(tf.constant(photos()))
 
 
+@pytest.mark.cases(2)
 def test_predict_and_tf_data(make):
     layer = make()
     expected = layer(photos()).numpy()
@@ -187,6 +191,7 @@ def test_predict_and_tf_data(make):
     np.testing.assert_array_equal(next(iter(mapped)), expected)
 
 
+@pytest.mark.cases(2)
 @pytest.mark.filterwarnings("ignore:Model doesn't support `jit_compile=True`")
 def test_keras_compiles_what_can_be_compiled(make):
     layer = make()
@@ -208,6 +213,7 @@ def test_configuration_round_trip(make):
 PLAIN = [maker for name, maker in ALL.items() if "like" not in name]
 
 
+@pytest.mark.cases(1)
 def test_saved_in_a_functional_model(make, tmp_path):
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, make()(inputs))

@@ -57,6 +57,7 @@ def batch():
     return np.stack([photo[:60, :80] for photo in PHOTOS.values()])
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_same_groups_as_scikit_image(settings):
     photos = np.stack(list(PHOTOS.values()))
@@ -66,6 +67,7 @@ def test_same_groups_as_scikit_image(settings):
         assert adapted_rand_error(expected + 1, segments + 1)[0] <= 1e-3
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("settings", SETTINGS[:2])
 def test_same_groups_as_scikit_image_in_float32(settings):
     photos = np.float32(np.stack(list(PHOTOS.values()))) / np.float32(255)
@@ -88,6 +90,7 @@ def test_same_groups_as_scikit_image_on_whole_photos():
         assert adapted_rand_error(expected + 1, segments.numpy() + 1)[0] <= 1e-3
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "settings, shape",
     [
@@ -106,6 +109,7 @@ def test_every_argument_and_odd_sizes(settings, shape):
     np.testing.assert_array_equal(segments, scikit_image(image, **everything))
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("value", [0, 77, 255])
 def test_flat_images_are_grouped_by_the_noise_alone(value):
     image = np.full((23, 31, 3), value, np.uint8)
@@ -114,6 +118,7 @@ def test_flat_images_are_grouped_by_the_noise_alone(value):
         np.testing.assert_array_equal(segments, scikit_image(image, **settings))
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "channels, kernel_size, max_dist", [(1, 1, 3), (2, 2, 9), (3, 1, 3), (5, 1.4, 2.2)]
 )
@@ -138,6 +143,7 @@ def test_a_flat_row_solved_by_hand():
     assert Quickshift()(np.zeros((1, 1, 3, 1)))[0].numpy().tolist() == [[0, 0, 0]]
 
 
+@pytest.mark.thorough
 def test_colours_out_of_reach_solved_by_hand():
     # The step of 10 is beyond max_dist, so that no link crosses it.
     row = np.array([0, 0, 0, 1, 1, 1.0]).reshape(1, 1, 6, 1)
@@ -151,6 +157,7 @@ def test_colours_out_of_reach_solved_by_hand():
     assert cut[0].numpy().tolist() == [[0, 1, 2]]
 
 
+@pytest.mark.thorough
 def test_lab_is_for_three_channels(batch):
     plain = Quickshift(convert2lab=False)(batch)
     assert not np.array_equal(Quickshift()(batch), plain)
@@ -174,6 +181,7 @@ def test_value_range_and_types_do_not_matter(batch):
         assert adapted_rand_error(one + 1, other + 1)[0] <= 1e-3
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "settings", [{}, {"kernel_size": 1.5, "max_dist": 2, "sigma": 0.8}]
 )
@@ -191,6 +199,7 @@ def test_same_groups_however_it_is_compiled(batch, settings):
         np.testing.assert_array_equal(layer(batch), expected)
 
 
+@pytest.mark.thorough
 def test_a_portable_graph_asks_for_no_compilation():
     layer = Quickshift()
     spec = tf.TensorSpec([None, None, None, 3], tf.float32)
@@ -200,6 +209,7 @@ def test_a_portable_graph_asks_for_no_compilation():
     assert jit_nodes(tf.function(lambda images: layer(images)), spec)
 
 
+@pytest.mark.thorough
 def test_batches_and_sizes(batch):
     layer = Quickshift()
     together = layer(batch).numpy()
@@ -214,6 +224,7 @@ def test_batches_and_sizes(batch):
         np.testing.assert_array_equal(segments, expected)
 
 
+@pytest.mark.thorough
 def test_predict_datasets_and_threads(batch):
     layer = Quickshift()
     expected = layer(batch).numpy()
@@ -238,6 +249,7 @@ def test_predict_datasets_and_threads(batch):
         np.testing.assert_array_equal(segments, expected)
 
 
+@pytest.mark.thorough
 def test_unknown_sizes_have_a_limit(batch):
     layer = Quickshift(max_pixels=60 * 80)
     spec = tf.TensorSpec([None, None, None, 3], tf.uint8)
@@ -281,6 +293,7 @@ def test_arguments_that_make_no_sense(name, value):
         Quickshift(**{name: value})
 
 
+@pytest.mark.thorough
 def test_serialises(batch):
     layer = Quickshift(
         0.5, 1.5, 4, 0.7, False, 9, "float32", 10**5, (0, 300), name="groups"
@@ -310,6 +323,7 @@ def test_vectorised_powers():
     assert np.isnan(inverse_root(tf.constant(np.nan, tf.float64), 3))
 
 
+@pytest.mark.thorough
 def test_densities_of_a_window_wider_than_a_block():
     # Flat colours: a sum over rows times a sum over columns, ±17 of them.
     columns = np.arange(60)
@@ -322,6 +336,7 @@ def test_densities_of_a_window_wider_than_a_block():
     np.testing.assert_allclose(found, row[:, None] * row, rtol=3e-9)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("settings", SETTINGS[:3])
 def test_one_image_in_two_bands(settings):
     # Large enough to be split if it comes alone, and an odd number of rows.
@@ -336,6 +351,7 @@ def test_one_image_in_two_bands(settings):
     np.testing.assert_array_equal(batches(photos), together)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("shape", [(64, 64), (112, 64), (128, 128)], ids=str)
 def test_widths_of_a_power_of_two(xla, shape):
     # One image of a known size, which XLA has compiled wrongly at such widths alone.

@@ -41,6 +41,7 @@ def run(request):
     return call
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("height, width, count", [(1, 1, 1), (5, 7, 9), (20, 31, 100)])
 def test_independent_labels_equal_the_twins(run, seed, height, width, count):
@@ -49,6 +50,7 @@ def test_independent_labels_equal_the_twins(run, seed, height, width, count):
     np.testing.assert_array_equal(segments, groups.number([expected, expected]))
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("height, width, count", [(1, 1, 1), (5, 7, 9), (20, 31, 100)])
 def test_shuffled_labels_equal_the_twins(run, seed, height, width, count):

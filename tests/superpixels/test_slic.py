@@ -32,6 +32,7 @@ def expected(image, **settings):
     return reference.in_raster_order(slic(image / 255.0, **settings))
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -52,6 +53,7 @@ def test_equals_scikit_image(settings):
     )
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("channels", [1, 5])
 def test_any_number_of_channels(channels):
     image = np.concatenate([PHOTO, PHOTO[::-1]], axis=-1)[..., :channels]
@@ -61,6 +63,7 @@ def test_any_number_of_channels(channels):
     )
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("photo", ["astronaut", "coffee"])
 def test_agrees_on_whole_photos(photo):
     image = getattr(data, photo)()[::2, ::2][:150, :150]
@@ -71,6 +74,7 @@ def test_agrees_on_whole_photos(photo):
         assert error <= 0.001
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_equals_the_slow_twin(adaptive):
     image = PHOTO[:30, :42] / np.float32(255)
@@ -102,6 +106,7 @@ def test_groups_are_connected_and_large_enough():
     assert np.bincount(segments.ravel()).min() >= int(0.5 * 64 * 91 / centres)
 
 
+@pytest.mark.thorough
 def test_centres_that_wander_far_are_still_seen():
     # The two colours of a finely mixed image pull centres together; with next to no
     # weight on space they leave their places on the grid far behind.
@@ -117,9 +122,10 @@ def test_centres_that_wander_far_are_still_seen():
     assert adapted_rand_error(expected(image, **settings), found)[0] < 0.005
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "settings",
-    [{"mask": MASK}, {"n_segments": 300, "enforce_connectivity": False}],
+    [{"n_segments": 300, "enforce_connectivity": False}, {"mask": MASK}],
     ids=str,
 )
 def test_same_labels_compiled_by_xla(settings):
@@ -129,6 +135,7 @@ def test_same_labels_compiled_by_xla(settings):
     )
 
 
+@pytest.mark.thorough
 def test_same_labels_in_every_kind_of_graph():
     batch = np.stack([PHOTO, PHOTO[::-1], PHOTO[:, ::-1]]).astype(np.float32)
     layer = SLIC(30)
@@ -155,12 +162,14 @@ def test_half_and_half():
     assert (segments[:, 23:] == 1).all()
 
 
+@pytest.mark.thorough
 def test_constant_image_is_cut_like_the_grid():
     segments = segment(np.full((40, 40, 3), 77, np.uint8), n_segments=4)
     ys, xs = np.mgrid[:40, :40]
     np.testing.assert_array_equal(segments, 2 * (ys > 20) + (xs > 20))
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("shape, n_segments", [((1, 1), 1), ((3, 60), 5), ((6, 7), 42)])
 def test_odd_shapes(shape, n_segments):
     image = PHOTO[: shape[0], : shape[1]]
@@ -169,6 +178,7 @@ def test_odd_shapes(shape, n_segments):
     )
 
 
+@pytest.mark.thorough
 def test_more_segments_than_pixels():
     with pytest.raises(ValueError, match="n_segments=100 is more than the 42 pixels"):
         segment(PHOTO[:6, :7])
@@ -201,6 +211,7 @@ def test_grid_is_the_same_for_known_and_unknown_sizes(height, width, points):
     assert [[int(v) for v in pair] for pair in unknown] == [list(p) for p in known]
 
 
+@pytest.mark.thorough
 def test_round_trips_through_its_config():
     layer = SLIC(30, sigma=(0, 1), spacing=(1, 2), mask=MASK, slic_zero=True)
     copy = keras.saving.deserialize_keras_object(

@@ -60,6 +60,7 @@ def test_a_number_of_segments_by_hand():
     )
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("height, width", SIZES)
 def test_cells_equal_the_twins_for_every_image(height, width, jit_compile):
@@ -99,6 +100,7 @@ def test_the_number_is_within_a_twentieth_and_cells_are_nearly_square(height, wi
             assert 0.8 < stretch < 1.25
 
 
+@pytest.mark.thorough
 def test_as_many_squares_as_another_layer_has_groups_on_each_image():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4, 40, 50, 3)).astype(np.uint8)

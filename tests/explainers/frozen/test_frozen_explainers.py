@@ -61,6 +61,7 @@ def assert_close(found, expected):
     np.testing.assert_allclose(found["maps"], expected["maps"], atol=2e-5 * largest)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", METHODS)
 def test_equal_to_the_model_as_it_is(name):
     layer = tss.SquareGrid(3)
@@ -74,6 +75,7 @@ def test_equal_to_the_model_as_it_is(name):
     assert as_it_is.freezing.reason == "fold_batch_norms=False"
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", ["smoothgrad", "midpoint"])
 def test_under_xla_and_predict(name, xla):
     frozen = METHODS[name](MODEL)
@@ -175,6 +177,7 @@ def test_saved_and_loaded(tmp_path):
     assert keras.saving.load_model(path).fold_batch_norms is False
 
 
+@pytest.mark.thorough
 def test_the_transpose_of_the_start_runs_once_a_pair():
     explainer = tss.SmoothGrad(MODEL, num_samples=6)
     graph = tf.function(explainer.call).get_concrete_function(
