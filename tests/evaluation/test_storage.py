@@ -1,9 +1,11 @@
 """Parts that are whole or not there, and the settings that they belong to."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
-from tf_superpixel_saliency.evaluation.storage import PartStore, whole_file
+from tf_superpixel_saliency.evaluation.storage import PartStore, read_arrays, whole_file
 from tf_superpixel_saliency.evaluation.writers import only_writer
 
 
@@ -86,6 +88,54 @@ def test_a_damaged_part_is_made_anew(tmp_path, damage):
     assert store.arrays("x", refuse)["v"].tolist() == [1, 1]
     assert store.records("r", refuse) == [1]
     assert store.sub("below").counts == {"made": 2, "found": 2}
+
+
+def altered(folder, place, byte):
+    """A .npz file's bytes with one of them changed, counted from a signature."""
+    np.savez(folder / "whole.npz", v=np.zeros(3))
+    content = bytearray((folder / "whole.npz").read_bytes())
+    signature, offset = place
+    content[content.index(signature) + offset] = byte
+    return bytes(content)
+
+
+CENTRAL, END = b"PK\x01\x02", b"PK\x05\x06"
+
+
+@pytest.mark.parametrize(
+    ("place", "byte"),
+    [
+        ((CENTRAL, 8), 1),  # a password is wanted
+        ((CENTRAL, 8), 1 << 5),  # a patch of another file
+        ((CENTRAL, 8), 1 << 6),  # a stronger password
+        ((CENTRAL, 6), 64),  # of a later version of zip files
+        ((CENTRAL, 10), 77),  # compressed in an unknown way
+        ((CENTRAL, 45), 0xFF),  # begins behind the end of the file
+        ((END, 19), 0xFF),  # the list of its files is before the file
+    ],
+)
+def test_a_zip_of_another_kind_is_made_anew(tmp_path, place, byte):
+    (tmp_path / "x.npz").write_bytes(altered(tmp_path, place, byte))
+    with pytest.raises(ValueError, match=r"no .npz file, or damaged"):
+        read_arrays(tmp_path / "x.npz")
+    with pytest.warns(UserWarning, match="made anew"):
+        found = PartStore(tmp_path).arrays("x", lambda: {"v": np.ones(2)})
+    assert found["v"].tolist() == [1, 1]
+
+
+def test_what_is_in_a_zip_has_to_be_an_array(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as file:
+        file.writestr("notes.txt", "none")
+    with pytest.raises(ValueError, match=r"'notes.txt' in it is no array"):
+        read_arrays(tmp_path / "x.npz")
+    with pytest.raises(FileNotFoundError):
+        read_arrays(tmp_path / "y.npz")
+
+
+def test_json_nested_without_end_is_made_anew(tmp_path):
+    (tmp_path / "r.json").write_text("[" * 100_000)
+    with pytest.warns(UserWarning, match="made anew"):
+        assert PartStore(tmp_path).records("r", lambda: [1]) == [1]
 
 
 def test_damaged_settings_are_named(tmp_path):

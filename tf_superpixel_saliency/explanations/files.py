@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import zlib
-from zipfile import BadZipFile
 
 import numpy as np
 
-from tf_superpixel_saliency.evaluation.storage import whole_file
+from tf_superpixel_saliency.evaluation import storage
 
 _ABOUT = "about"
 
@@ -22,7 +20,7 @@ def write_arrays(path, arrays: dict, about: dict) -> None:
     """Write arrays and what is said of them, as JSON, to a .npz file."""
     text = np.array(json.dumps(about))
     _check_folder(path)
-    with whole_file(path) as partial, open(partial, "wb") as target:
+    with storage.whole_file(path) as partial, open(partial, "wb") as target:
         np.savez_compressed(target, **arrays, **{_ABOUT: text})
 
 
@@ -34,8 +32,7 @@ def read_arrays(path: str | os.PathLike, needed) -> tuple[dict, dict]:
         OSError: it can't be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = storage.read_arrays(path)
         about = json.loads(str(arrays.pop(_ABOUT)))
         for name in needed:
             if name not in arrays:
@@ -48,17 +45,8 @@ def read_arrays(path: str | os.PathLike, needed) -> tuple[dict, dict]:
     return arrays, about
 
 
-# What NumPy and zip files raise at bytes of any kind, and what is missing.
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    EOFError,
-    NotImplementedError,
-    BadZipFile,
-    zlib.error,
-)
+# What the reader and JSON raise at bytes of any kind, and what is missing.
+_UNREADABLE = (ValueError, TypeError, LookupError, RecursionError)
 
 
 def no_explanation(path, error) -> ValueError:
@@ -76,7 +64,7 @@ def write_picture(path, plot) -> None:
     _check_folder(path)
     figure = plots.new_figure()
     plot(figure=figure)
-    with whole_file(path) as partial:
+    with storage.whole_file(path) as partial:
         figure.savefig(partial, format="png")
 
 

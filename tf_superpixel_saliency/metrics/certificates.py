@@ -43,7 +43,8 @@ def certified_overlap(
 
         Φ(Φ⁻¹(w_i(x)) − ρ/σ) ≤ w_i(x̃) ≤ Φ(Φ⁻¹(w_i(x)) + ρ/σ),
 
-    for Φ⁻¹(w) is Lipschitz with constant 1/σ. Let w_[i] be the i-th largest. If the
+    for Φ⁻¹(w) is Lipschitz with constant 1/σ (shown for smoothed classifiers by Salman
+    et al., arXiv:1906.04584). Let w_[i] be the i-th largest. If the
     lower bound of w_[i] is above the upper bound of w_[2K − i + 1], at least i of the K
     highest values at x are among the K highest at x̃, whatever x̃ is: the overlap is
     the largest such i, and no bound that sees the values' intervals alone is better.

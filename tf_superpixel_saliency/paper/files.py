@@ -9,7 +9,7 @@ import pathlib
 
 import numpy as np
 
-from tf_superpixel_saliency.evaluation.storage import whole_file
+from tf_superpixel_saliency.evaluation import storage
 
 
 def write_arrays(path: str | os.PathLike, settings: dict, arrays: list) -> None:
@@ -21,7 +21,7 @@ def write_arrays(path: str | os.PathLike, settings: dict, arrays: list) -> None:
         arrays: NumPy arrays of numbers.
     """
     numbered = {f"array_{i}": array for i, array in enumerate(arrays)}
-    with whole_file(path) as partial, open(partial, "wb") as file:
+    with storage.whole_file(path) as partial, open(partial, "wb") as file:
         np.savez(file, settings=json.dumps(settings), **numbered)
 
 
@@ -35,10 +35,10 @@ def read_arrays(path: str | os.PathLike) -> tuple[dict, list[np.ndarray]]:
         ValueError: the file is another one, or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            settings = json.loads(str(file["settings"]))
-            arrays = [file[f"array_{i}"] for i in range(len(file.files) - 1)]
-    except Exception as error:  # a damaged zip can end in almost any error
+        found = storage.read_arrays(path)
+        settings = json.loads(str(found["settings"]))
+        arrays = [found[f"array_{i}"] for i in range(len(found) - 1)]
+    except (ValueError, LookupError, RecursionError) as error:
         raise ValueError(
             f"Can't read {path}: {error}. Delete it to start that part anew."
         ) from error
