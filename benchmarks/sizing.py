@@ -214,7 +214,7 @@ def main():
     for name, size in sizes.items():
         print(json.dumps({"bytes": name, "kb_an_image": round(size / 1e3, 1)}))
     for number in NUMBERS:
-        for method in methods(model, 1):
+        for method in methods(model, arguments.num):
             for cost in (on_cores, on_gpus):
                 print(json.dumps(cost(stages, sizes, method, number, arguments)))
     print(

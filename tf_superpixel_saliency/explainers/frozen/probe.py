@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.frozen.steps import CannotFreeze
-from tf_superpixel_saliency.ops.gradients import pull_back
 
 TOLERANCE = 1e-4
 # Scales of pixels that networks are fed: what saturates at one is told by another.
@@ -39,13 +40,15 @@ def check_on_probe(model, plain, frozen, size) -> float:
     """
     random = np.random.default_rng(0)
     output_errors, gradient_errors = [0.0], []
-    for low, high in _RANGES:
-        inputs = [_random_input(one, size, random, low, high) for one in model.inputs]
+    for ranges in _batches(model):
+        images = _random_inputs(model, size, random, ranges)
         cotangent_seed = int(random.integers(2**31))
-        expected, slope = _evaluate(model, plain, inputs, cotangent_seed)
-        found, frozen_slope = _evaluate(model, frozen, inputs, cotangent_seed)
-        output_errors += _errors(found, expected)
-        gradient_errors += _errors(frozen_slope, slope)
+        wanted = _evaluate(model, plain, images, cotangent_seed)
+        found = _evaluate(model, frozen, images, cotangent_seed)
+        for mine, its in zip(found.outputs, wanted.outputs):
+            output_errors += _errors(mine, its)
+        for mine, its in zip(found.slopes, wanted.slopes):
+            gradient_errors += _errors(mine, its)
     error = max(max(output_errors), min(gradient_errors, default=0.0))
     if error > TOLERANCE:
         raise CannotFreeze(
@@ -55,34 +58,54 @@ def check_on_probe(model, plain, frozen, size) -> float:
     return error
 
 
-def _random_input(tensor, size, random, low, high):
-    """An image of each input's shape; zeros for integers, which may be indices."""
-    shape = [1 if side is None else side for side in tensor.shape]
-    if len(shape) == 4:
-        sides = [size[axis] or _UNKNOWN_SIZE for axis in range(2)]
-        known = tensor.shape[1:3]
-        shape[1:3] = [own or side for own, side in zip(known, sides)]
-    if not tf.as_dtype(tensor.dtype).is_floating:
-        return tf.zeros(shape, tensor.dtype)
-    return tf.constant(random.uniform(low, high, shape), tensor.dtype)
+def _batches(model):
+    """The ranges of the images of each call: all at once where a batch is free."""
+    if all(one.shape[0] is None for one in model.inputs):
+        return [_RANGES]
+    return [(one,) for one in _RANGES]
+
+
+def _random_inputs(model, size, random, ranges):
+    """An image in each range for each input; zeros for integers, maybe indices."""
+    inputs = []
+    for tensor in model.inputs:
+        shape = [1 if side is None else side for side in tensor.shape]
+        if len(shape) == 4:
+            sides = [size[axis] or _UNKNOWN_SIZE for axis in range(2)]
+            known = tensor.shape[1:3]
+            shape[1:3] = [own or side for own, side in zip(known, sides)]
+        images = [random.uniform(low, high, shape) for low, high in ranges]
+        if not tf.as_dtype(tensor.dtype).is_floating:
+            images = np.zeros_like(images)
+        inputs.append(tf.constant(np.concatenate(images), tensor.dtype))
+    return inputs
+
+
+class _Answer(NamedTuple):
+    """Outputs and gradients of a trial, float32, a row an image or one for all."""
+
+    outputs: np.ndarray
+    slopes: np.ndarray
 
 
 def _evaluate(model, function, inputs, seed):
     structure = getattr(model, "_inputs_struct", None)
     images = next(n for n, one in enumerate(inputs) if one.shape.rank == 4)
-
-    def call(x):
-        tensors = [*inputs[:images], x, *inputs[images + 1 :]]
-        packed = tensors[0]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs[images])
+        packed = inputs[0]
         if structure is not None:
-            packed = keras.tree.pack_sequence_as(structure, tensors)
-        outputs = keras.tree.flatten(function(packed))
-        return tf.cast(tf.reshape(outputs[0], [1, -1]), tf.float32)
-
-    outputs = call(inputs[images])
+            packed = keras.tree.pack_sequence_as(structure, inputs)
+        outputs = keras.tree.flatten(function(packed))[0]
+        outputs = tf.cast(tf.reshape(outputs, [outputs.shape[0], -1]), tf.float32)
     cotangent = np.random.default_rng(seed).normal(size=outputs.shape)
-    slope = pull_back(call, inputs[images], tf.constant(cotangent, tf.float32))
-    return outputs.numpy(), slope.numpy()
+    slopes = tape.gradient(
+        outputs,
+        inputs[images],
+        tf.constant(cotangent, tf.float32),
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    return _Answer(outputs.numpy(), slopes.numpy())
 
 
 def _errors(found, expected):
