@@ -1,5 +1,7 @@
 """`chunk_size="auto"`: how many rows, from the sizes of what the network returns."""
 
+import importlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -109,6 +111,32 @@ def test_an_explainer_takes_its_chunks_from_its_model(expected, monkeypatch):
     # The scaled image, 12×11×3 numbers of 4 bytes, is the largest: three fit.
     assert rows == [3]
     assert relative_error(out["maps"], expected["maps"]).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: tss.RISE(classifier(), num_masks=7, grid=3),
+        lambda: tss.LIME(classifier(), tss.SquareGrid(size=4), num_samples=7),
+        lambda: tss.ScoreCAM(classifier()),
+    ],
+    ids=["RISE", "LIME", "ScoreCAM"],
+)
+def test_methods_that_hide_parts_do_too(build, monkeypatch):
+    explainer = build()
+    assert explainer.chunk_size == "auto" == explainer.get_config()["chunk_size"]
+    module = importlib.import_module(type(explainer).__module__)
+    limits, original = [], module.sum_over_samples
+    monkeypatch.setattr(
+        "tf_superpixel_saliency.explainers.chunking._LARGEST_BLOCK", 3 * 4 * 12 * 11 * 3
+    )
+    monkeypatch.setattr(
+        module,
+        "sum_over_samples",
+        lambda *args: limits.append(args[-1]) or original(*args),
+    )
+    explainer(photos(2))
+    assert limits == [3]
 
 
 def test_eager_explainers_work(expected):

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.base import Attribution, Explainer
+from tf_superpixel_saliency.explainers.chunking import checked_chunk_size, rows_at_once
 from tf_superpixel_saliency.ops import binary_samples, checks, groups, regression
 from tf_superpixel_saliency.ops.sampling import sum_over_samples
 from tf_superpixel_saliency.superpixels.quickshift import Quickshift
@@ -50,7 +51,8 @@ class LIME(Explainer):
         seed: 0 … 2³¹ − 1.
         chunk_size: copies that go through the network at once, over the batch (but at
             least one of each image): memory is flat in `num_samples` but for the
-            regression's 8·n² bytes and the states' n/8 a pixel.
+            regression's 8·n² bytes and the states' n/8 a pixel. "auto" goes by the
+            sizes of the network's feature maps, as in SmoothGrad.
 
     Among the outputs are `maps` (N, H, W, 1) and `r_squared` (N,) float32, the share of
     the weighted variance of the copies' scores that the linear model explains.
@@ -68,7 +70,7 @@ class LIME(Explainer):
         alpha=1.0,
         fill="mean",
         seed=0,
-        chunk_size=32,
+        chunk_size="auto",
         score="probability",
         model_output="auto",
         **kwargs,
@@ -82,7 +84,7 @@ class LIME(Explainer):
         self.alpha = checks.checked_number("alpha", alpha, 0, True)
         self.fill = _checked_fill(fill)
         self.seed = checks.checked_seed(seed)
-        self.chunk_size = checks.checked_count("chunk_size", chunk_size)
+        self.chunk_size = checked_chunk_size(chunk_size)
 
     def attribute(self, images, targets, segments):
         score = self._scorer.evaluate(images, targets)
@@ -129,9 +131,8 @@ class LIME(Explainer):
             return (tf.scatter_nd(numbers[:, None], value, [last + 1, batch]),)
 
         zeros = tf.zeros([self.num_samples, batch])
-        (scores,) = sum_over_samples(
-            add, (zeros,), self.num_samples, batch, self.chunk_size
-        )
+        at_once = rows_at_once(self.chunk_size, self._scorer.activations(images))
+        (scores,) = sum_over_samples(add, (zeros,), self.num_samples, batch, at_once)
         return tf.transpose(scores)
 
     def _hidden(self, images, segments):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import masked
 from tf_superpixel_saliency.explainers.base import Attribution, Explainer
+from tf_superpixel_saliency.explainers.chunking import checked_chunk_size, rows_at_once
 from tf_superpixel_saliency.ops import checks
 from tf_superpixel_saliency.ops.masks import smooth_masks
 from tf_superpixel_saliency.ops.sampling import sum_over_samples
@@ -48,7 +49,8 @@ class RISE(Explainer):
             is the mean colour of their training images, not black.
         seed: 0 … 2³¹ − 1.
         chunk_size: masked images that go through the network at once, over the batch
-            (but at least one of each image): memory is flat in `num_masks`.
+            (but at least one of each image): memory is flat in `num_masks`. "auto"
+            goes by the sizes of the network's feature maps, as in SmoothGrad.
 
     `maps` are (N, H, W, 1), and grouped where `superpixels` or `segments` are given.
     They are not centred: a pixel that changes nothing has some mean masked score.
@@ -64,7 +66,7 @@ class RISE(Explainer):
         normalization="observed",
         fill=0.0,
         seed=0,
-        chunk_size=32,
+        chunk_size="auto",
         score="probability",
         model_output="auto",
         **kwargs,
@@ -78,7 +80,7 @@ class RISE(Explainer):
         )
         self.fill = masked.checked_fill(fill)
         self.seed = checks.checked_seed(seed)
-        self.chunk_size = checks.checked_count("chunk_size", chunk_size)
+        self.chunk_size = checked_chunk_size(chunk_size)
 
     def attribute(self, images, targets, segments):
         score = self._scorer.evaluate(images, targets)
@@ -101,9 +103,8 @@ class RISE(Explainer):
             return tf.reduce_sum(values * masks, 0), tf.reduce_sum(seen, [0, 1])
 
         zeros = (tf.zeros_like(images[..., 0]), tf.zeros([height, width]))
-        total, seen = sum_over_samples(
-            add, zeros, self.num_masks, batch, self.chunk_size
-        )
+        at_once = rows_at_once(self.chunk_size, self._scorer.activations(images))
+        total, seen = sum_over_samples(add, zeros, self.num_masks, batch, at_once)
         if self.normalization == "expected":
             maps = total / (self.num_masks * self.probability)
         else:

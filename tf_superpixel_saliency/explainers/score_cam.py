@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import masked
 from tf_superpixel_saliency.explainers.base import Attribution
+from tf_superpixel_saliency.explainers.chunking import checked_chunk_size, rows_at_once
 from tf_superpixel_saliency.explainers.feature_maps import (
     FeatureMapExplainer,
     checked_switch,
@@ -52,7 +53,8 @@ class ScoreCAM(FeatureMapExplainer):
             each channel. The default is black for images in 0…255.
         chunk_size: masked images that go through the network at once, over the batch
             (but at least one of each image): memory is flat in the number of
-            channels, each of which costs a pass.
+            channels, each of which costs a pass. "auto" goes by the sizes of the
+            network's feature maps, as in SmoothGrad.
 
     `maps` are (N, H, W, 1), and grouped where `superpixels` or `segments` are given,
     after the enlargement. A map of zeros, where nothing speaks for the class, has
@@ -68,7 +70,7 @@ class ScoreCAM(FeatureMapExplainer):
         weighting="increase",
         relu=True,
         fill=0.0,
-        chunk_size=32,
+        chunk_size="auto",
         score="probability",
         model_output="auto",
         **kwargs,
@@ -87,7 +89,7 @@ class ScoreCAM(FeatureMapExplainer):
         self.weighting = checks.checked_choice("weighting", weighting, WEIGHTINGS)
         self.relu = checked_switch("relu", relu)
         self.fill = masked.checked_fill(fill)
-        self.chunk_size = checks.checked_count("chunk_size", chunk_size)
+        self.chunk_size = checked_chunk_size(chunk_size)
 
     def attribute(self, images, targets, segments):
         score = self._scorer.evaluate(images, targets)
@@ -131,7 +133,8 @@ class ScoreCAM(FeatureMapExplainer):
             return (tf.scatter_nd(numbers[:, None], values, [channels, batch]),)
 
         zeros = tf.zeros([channels, batch])
-        (scores,) = sum_over_samples(add, (zeros,), channels, batch, self.chunk_size)
+        at_once = rows_at_once(self.chunk_size, self._scorer.activations(images))
+        (scores,) = sum_over_samples(add, (zeros,), channels, batch, at_once)
         return tf.transpose(scores)
 
     def get_config(self):
