@@ -59,6 +59,7 @@ def methods(tss, model):
         "SimpleGradient": tss.SimpleGradient(model, **shared),
         "SmoothGrad": tss.SmoothGrad(model, **shared),
         "IntegratedGradients": tss.IntegratedGradients(model, **shared),
+        "SimpleGradient, SLIC": tss.SimpleGradient(model, superpixels=tss.SLIC()),
     }
 
 
