@@ -119,9 +119,26 @@ def pull_back(
     Returns:
         A tensor like `point`.
     """
+    return value_and_pull_back(function, point, lambda output: cotangent)[1]
+
+
+def value_and_pull_back(
+    function: Callable[[tf.Tensor], tf.Tensor],
+    point: tf.Tensor,
+    cotangent: Callable[[tf.Tensor], tf.Tensor],
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The value of a function at a point and its Jᵀ v, run once.
+
+    Args:
+        function, point: as in `pull_back`.
+        cotangent: output → v, of the same shape.
+    """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(point)
         output = function(point)
-    return tape.gradient(
-        output, point, cotangent, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    return output, tape.gradient(
+        output,
+        point,
+        cotangent(output),
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.frozen.steps import CannotFreeze
+from tf_superpixel_saliency.ops.gradients import value_and_pull_back
 
 TOLERANCE = 1e-4
 # Scales of pixels that networks are fed: what saturates at one is told by another.
@@ -91,20 +92,20 @@ class _Answer(NamedTuple):
 def _evaluate(model, function, inputs, seed):
     structure = getattr(model, "_inputs_struct", None)
     images = next(n for n, one in enumerate(inputs) if one.shape.rank == 4)
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(inputs[images])
-        packed = inputs[0]
+
+    def call(x):
+        tensors = [*inputs[:images], x, *inputs[images + 1 :]]
+        packed = tensors[0]
         if structure is not None:
-            packed = keras.tree.pack_sequence_as(structure, inputs)
+            packed = keras.tree.pack_sequence_as(structure, tensors)
         outputs = keras.tree.flatten(function(packed))[0]
-        outputs = tf.cast(tf.reshape(outputs, [outputs.shape[0], -1]), tf.float32)
-    cotangent = np.random.default_rng(seed).normal(size=outputs.shape)
-    slopes = tape.gradient(
-        outputs,
-        inputs[images],
-        tf.constant(cotangent, tf.float32),
-        unconnected_gradients=tf.UnconnectedGradients.ZERO,
-    )
+        return tf.cast(tf.reshape(outputs, [outputs.shape[0], -1]), tf.float32)
+
+    def cotangent(outputs):
+        random = np.random.default_rng(seed)
+        return tf.constant(random.normal(size=outputs.shape), tf.float32)
+
+    outputs, slopes = value_and_pull_back(call, inputs[images], cotangent)
     return _Answer(outputs.numpy(), slopes.numpy())
 
 
