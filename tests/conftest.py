@@ -45,7 +45,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--thorough",
         action="store_true",
-        help="all cases of all tests (an hour or more), also those marked thorough",
+        help="all cases of all tests, also those marked thorough",
     )
 
 

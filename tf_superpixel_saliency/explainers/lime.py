@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.base import Attribution, Explainer
-from tf_superpixel_saliency.explainers.chunking import checked_chunk_size, rows_at_once
+from tf_superpixel_saliency.explainers.chunking import checked_chunk_size
 from tf_superpixel_saliency.ops import binary_samples, checks, groups, regression
 from tf_superpixel_saliency.ops.sampling import sum_over_samples
 from tf_superpixel_saliency.superpixels.quickshift import Quickshift
@@ -131,7 +131,7 @@ class LIME(Explainer):
             return (tf.scatter_nd(numbers[:, None], value, [last + 1, batch]),)
 
         zeros = tf.zeros([self.num_samples, batch])
-        at_once = rows_at_once(self.chunk_size, self._scorer.activations(images))
+        at_once = self._scorer.rows_at_once(self.chunk_size, images)
         (scores,) = sum_over_samples(add, (zeros,), self.num_samples, batch, at_once)
         return tf.transpose(scores)
 

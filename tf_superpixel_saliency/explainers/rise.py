@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import masked
 from tf_superpixel_saliency.explainers.base import Attribution, Explainer
-from tf_superpixel_saliency.explainers.chunking import checked_chunk_size, rows_at_once
+from tf_superpixel_saliency.explainers.chunking import checked_chunk_size
 from tf_superpixel_saliency.ops import checks
 from tf_superpixel_saliency.ops.masks import smooth_masks
 from tf_superpixel_saliency.ops.sampling import sum_over_samples
@@ -103,7 +103,7 @@ class RISE(Explainer):
             return tf.reduce_sum(values * masks, 0), tf.reduce_sum(seen, [0, 1])
 
         zeros = (tf.zeros_like(images[..., 0]), tf.zeros([height, width]))
-        at_once = rows_at_once(self.chunk_size, self._scorer.activations(images))
+        at_once = self._scorer.rows_at_once(self.chunk_size, images)
         total, seen = sum_over_samples(add, zeros, self.num_masks, batch, at_once)
         if self.normalization == "expected":
             maps = total / (self.num_masks * self.probability)

@@ -7,7 +7,7 @@ import abc
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.base import PARTITIONS, Attribution, Explainer
-from tf_superpixel_saliency.explainers.chunking import checked_chunk_size, rows_at_once
+from tf_superpixel_saliency.explainers.chunking import checked_chunk_size
 from tf_superpixel_saliency.explainers.image_loop import map_images
 from tf_superpixel_saliency.explainers.image_points import ImagePoints
 from tf_superpixel_saliency.ops import checks
@@ -73,7 +73,7 @@ class SampledExplainer(Explainer, abc.ABC):
 
     def rows_at_once(self, image) -> int:
         """Points that may go through the network at once, at the size of an image."""
-        return rows_at_once(self.chunk_size, self._scorer.activations(image))
+        return self._scorer.rows_at_once(self.chunk_size, image)
 
     def each_image(self, images, targets, segments, function, maps=(), numbers=()):
         """`function` of each image by itself.

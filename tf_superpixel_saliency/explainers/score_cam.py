@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import masked
 from tf_superpixel_saliency.explainers.base import Attribution
-from tf_superpixel_saliency.explainers.chunking import checked_chunk_size, rows_at_once
+from tf_superpixel_saliency.explainers.chunking import checked_chunk_size
 from tf_superpixel_saliency.explainers.feature_maps import (
     FeatureMapExplainer,
     checked_switch,
@@ -133,7 +133,7 @@ class ScoreCAM(FeatureMapExplainer):
             return (tf.scatter_nd(numbers[:, None], values, [channels, batch]),)
 
         zeros = tf.zeros([channels, batch])
-        at_once = rows_at_once(self.chunk_size, self._scorer.activations(images))
+        at_once = self._scorer.rows_at_once(self.chunk_size, images)
         (scores,) = sum_over_samples(add, (zeros,), channels, batch, at_once)
         return tf.transpose(scores)
 

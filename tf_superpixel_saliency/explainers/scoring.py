@@ -8,7 +8,7 @@ import contextvars
 import tensorflow as tf
 
 from tf_superpixel_saliency.explainers import classifier, model_inputs
-from tf_superpixel_saliency.explainers.chunking import Activations, Meter
+from tf_superpixel_saliency.explainers.chunking import Meter, rows_at_once
 from tf_superpixel_saliency.explainers.frozen.freezing import Freezer
 from tf_superpixel_saliency.explainers.state import ModelState
 from tf_superpixel_saliency.ops import gradients, scores
@@ -142,13 +142,15 @@ class Scorer:
         rows = tf.shape(images)[0]
         return {name: _repeated(value, rows) for name, value in inputs_given().items()}
 
-    def activations(self, images: tf.Tensor) -> Activations | None:
-        """What an image takes in the model, once it was scored at that size.
+    def rows_at_once(self, chunk_size: int | str, images: tf.Tensor) -> int:
+        """Rows that may go through the model at once, at a size that was scored.
 
         Args:
+            chunk_size: a number or "auto", as in `chunking.rows_at_once`.
             images: (N, H, W, C) pictures of the size.
         """
-        return self._activations.get(tuple(images.shape[1:3]))
+        size = tuple(images.shape[1:3])
+        return rows_at_once(chunk_size, self._activations.get(size))
 
     def _outputs(self, prepared):
         with Meter(prepared.shape[0]) as meter:

@@ -32,7 +32,8 @@ def read_arrays(path: str | os.PathLike) -> tuple[dict, list[np.ndarray]]:
         The settings and the arrays.
 
     Raises:
-        ValueError: the file is another one, or damaged.
+        OSError: the file can't be read.
+        ValueError: it is another one, or damaged.
     """
     try:
         found = storage.read_arrays(path)

@@ -83,7 +83,7 @@ def _random_inputs(model, size, random, ranges):
 
 
 class _Answer(NamedTuple):
-    """Outputs and gradients of a trial, float32, a row an image or one for all."""
+    """Outputs and gradients of a trial, float32, a row an image."""
 
     outputs: np.ndarray
     slopes: np.ndarray
