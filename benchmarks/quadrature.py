@@ -2,7 +2,7 @@
 
     python benchmarks/quadrature.py [--model efficientnet-lite0|PATH.keras]
         [--images DIR] [--count 50] [--size SIDE] [--reference 2048] [--repeats 3]
-        [--store FILE]
+        [--store DIR]
 
 For each rule and number of gradients: ‖map − reference‖ / ‖reference‖ of the maps in
 super-pixels, the reference being that many midpoints, from a black baseline; median
@@ -10,11 +10,13 @@ and 90th percentile over the images, the completeness error as a part of
 f(x) − f(baseline), and the seconds an image, of runs in turn. Then the same for
 `tolerance`, with the numbers of gradients taken. A JSON line a figure.
 
-An image is some minutes of work for a large network: `--store` keeps those that are
-done, a line each, and a run that was killed goes on from there.
+An image is more than a minute of work for a large network: `--store` keeps each
+image's reference and what was found, in two files, and a run that was killed goes on
+from there.
 """
 
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -39,27 +41,58 @@ def sizes(values):
     return np.sqrt(np.square(np.float64(values)).sum((1, 2, 3)))
 
 
-def measured(explainers, fine, image):
-    """(error, completeness error, gradients) of each explainer on (1, H, W, C)."""
-    reference = fine(image)["maps"].numpy()
-    gain = np.abs(np.float64(reference).sum())
-    found = {}
-    for name, explainer in explainers.items():
-        out = explainer(image)
-        error = sizes(out["maps"] - reference) / sizes(reference)
-        completeness = float(out["completeness_error"][0]) / gain
-        found[name] = [float(error[0]), completeness, float(out["num_steps"][0])]
-    return found
+def fine_map(fine, image):
+    """The map of the explainer with the most gradients."""
+    return fine(image)["maps"].numpy()
 
 
-def stored(path, settings):
-    """What a killed run has kept of images explained with these settings."""
-    if path is None or not path.exists():
-        return {}
-    lines = map(json.loads, path.read_text().splitlines())
-    return {
-        line["image"]: line["found"] for line in lines if line["settings"] == settings
-    }
+def measured(explainer, reference, image):
+    """[error, completeness error, gradients] of an explainer on (1, H, W, C)."""
+    out = explainer(image)
+    error = sizes(out["maps"] - reference) / sizes(reference)
+    completeness = float(out["completeness_error"][0])
+    completeness /= np.abs(np.float64(reference).sum())
+    return [float(error[0]), completeness, float(out["num_steps"][0])]
+
+
+class Store:
+    """The references, and what was found of each image, of runs with the same settings.
+
+    Without a folder nothing is kept.
+    """
+
+    def __init__(self, folder, settings):
+        self.folder = folder
+        if folder is None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "settings.json"
+        if path.exists() and json.loads(path.read_text()) != settings:
+            raise SystemExit(f"{folder} is of {path.read_text()}, not {settings}")
+        path.write_text(json.dumps(settings))
+
+    def reference(self, number, make):
+        """The reference of an image: the one kept, or a new one."""
+        if self.folder is None:
+            return make()
+        path = self.folder / f"{number:04d}.npy"
+        if not path.exists():
+            partial = path.with_suffix(".partial.npy")
+            np.save(partial, make())
+            partial.replace(path)
+        return np.load(path)
+
+    def found(self, number, explainers, measure):
+        """What `measure` says of each explainer, where it was not kept."""
+        path = self.folder and self.folder / f"{number:04d}.json"
+        found = json.loads(path.read_text()) if path and path.exists() else {}
+        missing = [name for name in explainers if name not in found]
+        found |= {name: measure(explainers[name]) for name in missing}
+        if path and missing:
+            partial = path.with_suffix(".partial")
+            partial.write_text(json.dumps(found))
+            partial.replace(path)
+        return found
 
 
 def seconds(explainers, image, repeats):
@@ -81,7 +114,7 @@ def main():
     parser.add_argument("--reference", type=int, default=2048)
     parser.add_argument("--size", type=int, metavar="SIDE")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--store", metavar="FILE", type=pathlib.Path)
+    parser.add_argument("--store", metavar="DIR", type=pathlib.Path)
     arguments = parser.parse_args()
     if arguments.size and arguments.model == "efficientnet-lite0":
         model = tss.demo.load_model(input_shape=(arguments.size, arguments.size, 3))
@@ -102,17 +135,15 @@ def main():
     explainers |= {f"tolerance {t}": explainer(tolerance=t) for t in TOLERANCES}
     fine = explainer(num_steps=arguments.reference, quadrature="midpoint")
     settings = [arguments.model, str(arguments.images), size, arguments.reference]
-    found = stored(arguments.store, settings)
+    store, found = Store(arguments.store, settings), []
     for number in range(len(images)):
-        if number not in found:
-            found[number] = measured(explainers, fine, images[number : number + 1])
-            if arguments.store:
-                line = {"settings": settings, "image": number, "found": found[number]}
-                with arguments.store.open("a") as file:
-                    file.write(json.dumps(line) + "\n")
+        image = images[number : number + 1]
+        reference = store.reference(number, functools.partial(fine_map, fine, image))
+        measure = functools.partial(measured, reference=reference, image=image)
+        found.append(store.found(number, explainers, measure))
     spent = seconds(explainers, images[:1], arguments.repeats)
     for name in explainers:
-        rows = np.array([found[number][name] for number in range(len(images))])
+        rows = np.array([row[name] for row in found])
         error, completeness, gradients = np.median(rows, axis=0)
         rule, setting = name.split()
         line = {
