@@ -2,11 +2,13 @@
 
     python benchmarks/bare_gradient.py [--model efficientnet-lite0|resnet50|PATH.keras]
         [--images DIR] [--count 8] [--num 50] [--repeats 5]
+        [--superpixels quickshift|slic]
 
 Bare: `tf.GradientTape` around the model in a `tf.function`, at the batch size of 1, 8,
 16 and 32 that is fastest an image, as many of them as the method takes. Each method is
-run with Quickshift (SLIC below 64 pixels), everything included, on one image and on all
-of them in one batch, with the model frozen and as it is. All in one process, in turn.
+run with super-pixels (SLIC below 64 pixels, else Quickshift), everything included, on
+one image and on all of them in one batch, with the model frozen and as it is. All in
+one process, in turn.
 
 A JSON line a figure: `ms` is the median over the repeats, `ratio` the median of the
 ratios to the bare gradients of the same turn, since a machine's speed drifts, `least`
@@ -89,9 +91,14 @@ def best_price(times, number):
     return best, prices[best]
 
 
-def methods(model, number, fold):
+def superpixels(name, size):
+    """The layer of a name, or the one that suits a size."""
+    layers = {"quickshift": tss.Quickshift, "slic": lambda: tss.SLIC(100)}
+    return layers[name or ("quickshift" if size > 64 else "slic")]()
+
+
+def methods(model, layer, number, fold):
     """Name → (explainer, how many gradients it takes an image)."""
-    layer = tss.Quickshift() if model.input_shape[1] > 64 else tss.SLIC(100)
     shared = {"superpixels": layer, "fold_batch_norms": fold}
     return {
         "SimpleGradient": (tss.SimpleGradient(model, **shared), 1),
@@ -110,8 +117,10 @@ def main():
     parser.add_argument("--count", type=int, default=8)
     parser.add_argument("--num", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--superpixels", choices=("quickshift", "slic"))
     arguments = parser.parse_args()
     model = load_model(arguments.model)
+    layer = superpixels(arguments.superpixels, model.input_shape[1])
     images = load_images(arguments.images, arguments.count, model.input_shape[1])
 
     gradient = bare_gradient(model)
@@ -121,7 +130,8 @@ def main():
         runs["bare", size] = functools.partial(many, gradient, batch, arguments.num)
     numbers = {}
     for fold in (True, False):
-        for name, (explainer, number) in methods(model, arguments.num, fold).items():
+        found = methods(model, layer, arguments.num, fold)
+        for name, (explainer, number) in found.items():
             for size in sorted({1, len(images)}):
                 key = (name, "frozen" if fold else "as it is", size)
                 runs[key] = functools.partial(explainer, images[:size])

@@ -5,9 +5,9 @@
         [--store DIR]
 
 For each rule and number of gradients: ‖map − reference‖ / ‖reference‖ of the maps in
-super-pixels, the reference being that many midpoints, from a black baseline; median
-and 90th percentile over the images, the completeness error as a part of
-f(x) − f(baseline), and the seconds an image, of runs in turn. Then the same for
+super-pixels, the reference being that many midpoints, from a black baseline; median,
+90th percentile and root mean square over the images, the completeness error as a part
+of f(x) − f(baseline), and the seconds an image, of runs in turn. Then the same for
 `tolerance`, with the numbers of gradients taken. A JSON line a figure.
 
 An image is more than a minute of work for a large network: `--store` keeps each
@@ -155,6 +155,7 @@ def main():
             "gradients": gradients,
             "error": round(error, 4),
             "error_90": round(float(np.quantile(rows[:, 0], 0.9)), 4),
+            "error_rms": round(float(np.sqrt(np.square(rows[:, 0]).mean())), 4),
             "completeness": round(completeness, 4),
             "seconds": round(spent[name], 3),
             "tensorflow": tf.__version__,

@@ -23,6 +23,13 @@ class ImagePoints:
         self.segments = segments
         self._explainer = explainer
         self._scorer = explainer._scorer
+        # Traced once for all loops, rests and rounds: it holds the network and its
+        # gradient, which take seconds each time.
+        self._start_gradient = tf.function(
+            lambda rows: self._scorer.start_gradient(rows, self._targets(rows)),
+            input_signature=[tf.TensorSpec([None, *image.shape[1:]])],
+            autograph=False,
+        )
 
     def map_zeros(self):
         """A map of zeros, (H, W, C')."""
@@ -32,13 +39,15 @@ class ImagePoints:
 
     def gradients(self, rows):
         """Points (k, H, W, C) → gradients (k, H, W, C'), in what the model eats."""
-        return self._scorer.gradient(rows, self._targets(rows))[0]
+        return self._back_to_images(self._start_gradient(rows))
 
     def pair_gradients(self, rows):
         """Means of the gradients at points i and k + i: (2k, …) → (k, H, W, C')."""
-        started = self._scorer.start_gradient(rows, self._targets(rows))
-        images = tf.tile(self.image, [tf.shape(rows)[0] // 2, 1, 1, 1])
-        return self._scorer.back_to_images(images, mean_of_pairs(started))
+        return self._back_to_images(mean_of_pairs(self._start_gradient(rows)))
+
+    def _back_to_images(self, started):
+        images = tf.tile(self.image, [tf.shape(started)[0], 1, 1, 1])
+        return self._scorer.back_to_images(images, started)
 
     def partitions(self, rows):
         """What groups the points' gradients, (k, H, W) int32, or None for pixels.
@@ -110,7 +119,7 @@ class ImagePoints:
             maps, found = self.point_maps(rows, factor)
             numbers = add_numbers(numbers, found, weights, used)
         else:
-            maps = self._scorer.start_gradient(rows, self._targets(rows))
+            maps = self._start_gradient(rows)
         # A product and a sum, no matmul, which GPUs may round to 10 bits (TF32).
         shares = tf.reshape(weights * used, [-1, *[1] * (maps.shape.rank - 1)])
         return total + tf.reduce_sum(shares * maps, axis=0), numbers

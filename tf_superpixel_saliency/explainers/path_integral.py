@@ -27,12 +27,6 @@ class Path:
         self.change = change
         self.rows_at_once = rows_at_once
         self._start = start
-        # Traced once for all rounds: it holds the network and its gradient.
-        self._maps = tf.function(
-            lambda rows: points.point_maps(rows, change),
-            input_signature=[tf.TensorSpec([None, *points.image.shape[1:]])],
-            autograph=False,
-        )
 
     def rows(self, positions):
         """Positions (k,) in [0, 1] → points (k, H, W, C)."""
@@ -41,7 +35,7 @@ class Path:
 
     def maps(self, positions):
         """change ⊙ gradient at positions (k,), in groups (k, H, W, C'), and numbers."""
-        return self._maps(self.rows(positions))
+        return self.points.point_maps(self.rows(positions), self.change)
 
     def chunk(self, count: int) -> int:
         """How many of `count` points to take at a time."""
