@@ -81,14 +81,13 @@ def many(gradient, batch, number):
         gradient(batch)
 
 
-def best_price(times, number):
-    """The batch size that is cheapest, and its seconds an image: (repeats,)."""
+def bare_prices(times, number):
+    """Seconds an image at each batch size, (repeats,), the cheapest first."""
     prices = {}
     for size in BATCH_SIZES:
         taken = size * max(1, round(number / size))
         prices[size] = times["bare", size] / taken
-    best = min(prices, key=lambda size: np.median(prices[size]))
-    return best, prices[best]
+    return dict(sorted(prices.items(), key=lambda item: np.median(item[1])))
 
 
 def superpixels(name, size):
@@ -137,9 +136,11 @@ def main():
                 runs[key] = functools.partial(explainer, images[:size])
                 numbers[key] = number
     times = seconds(runs, arguments.repeats)
-    best, price = best_price(times, arguments.num)
-    line = {"model": arguments.model, "what": "bare gradient", "batch_size": best}
-    print(json.dumps({**line, "ms": milliseconds(price)}), flush=True)
+    prices = bare_prices(times, arguments.num)
+    for size, price in prices.items():
+        line = {"model": arguments.model, "what": "bare gradient", "batch_size": size}
+        print(json.dumps({**line, "ms": milliseconds(price)}), flush=True)
+    price = next(iter(prices.values()))
     for key, number in numbers.items():
         name, how, size = key
         spent = times[key] / size

@@ -24,7 +24,7 @@ import tensorflow as tf
 from bare_gradient import (
     BATCH_SIZES,
     bare_gradient,
-    best_price,
+    bare_prices,
     load_images,
     many,
     milliseconds,
@@ -214,7 +214,7 @@ def measured(model, images, samples, repeats):
     )
     reference["IntegratedGradients"] = trapezoid(images, targets)["maps"].numpy()
     times = seconds(runs, repeats)
-    price = best_price(times, samples)[1]
+    price = next(iter(bare_prices(times, samples).values()))
     lines = []
     for (library, method), found in maps.items():
         spent = times[library, method] / len(images)
