@@ -77,6 +77,31 @@ def test_call_is_traced_once(method, monkeypatch):
     assert len(traces) <= 3
 
 
+@pytest.mark.parametrize(
+    "method, expected",
+    [
+        (functools.partial(tss.SmoothGrad, num_samples=10), 2),
+        (functools.partial(tss.SmoothGrad, num_samples=10, partition="dynamic"), 2),
+        (functools.partial(tss.SparsifiedSmoothGrad, num_samples=10), 2),
+        (functools.partial(tss.IntegratedGradients, num_steps=23), 3),
+        (functools.partial(tss.IntegratedGradients, tolerance=0.1), 3),
+        (functools.partial(tss.IntegratedGradients, quadrature="midpoint"), 3),
+    ],
+)
+def test_all_loops_of_a_method_share_one_trace_of_the_gradient(method, expected):
+    """Scores at the image, at a baseline too, and a gradient: that of a large network
+    takes seconds to trace. Chunks of 4 leave a rest, the adaptive rule has rounds.
+    """
+    traces, inner = [], classifier()
+
+    def model(images):
+        traces.append(1)
+        return inner(images, training=False)
+
+    method(model, tss.SquareGrid(size=4), chunk_size=4)(photos(2))
+    assert len(traces) == expected
+
+
 def test_under_xla_batches_have_one_shape(monkeypatch):
     explainer = build()
     explainer.compile(jit_compile=True)
