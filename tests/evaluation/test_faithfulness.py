@@ -107,20 +107,3 @@ def test_equals_the_metrics(measured):
 def test_counts_groups(measured):
     _, _, found = measured
     assert found.groups.tolist() == [[576] * 5, [36] * 5]
-
-
-def test_probabilities_are_softmaxed_where_the_model_gives_logits():
-    import keras
-
-    from tests.evaluation.networks import classifier, photos
-
-    model = classifier(3)
-    logits = keras.Sequential([*model.layers[:-1], keras.layers.Dense(4)])
-    logits.build((None, 24, 24, 3))
-    logits.layers[-1].set_weights(model.layers[-1].get_weights())
-    images = photos(3)
-    np.testing.assert_allclose(
-        prediction.probabilities(logits)(images),
-        prediction.probabilities(model)(images),
-        atol=1e-6,
-    )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tf_superpixel_saliency.explainers.chunking import AUTO
 from tf_superpixel_saliency.explainers.scoring import Scorer
 
 
@@ -19,7 +20,8 @@ def probabilities(model, model_output: str = "auto", preprocess=None) -> Callabl
         preprocess: from pictures to what the model eats, as for an explainer.
 
     Returns:
-        (M, H, W, C) → (M, classes) float32. It is traced once for each image size.
+        (M, H, W, C) → (M, classes) float32. It is traced once for each image size. The
+        model is run as explainers run it: frozen, in chunks that suit its feature maps.
     """
     scorer = Scorer(model, "probability", model_output, preprocess)
     functions: dict = {}
@@ -29,10 +31,36 @@ def probabilities(model, model_output: str = "auto", preprocess=None) -> Callabl
         size = tuple(images.shape[1:])
         if size not in functions:
             functions[size] = tf.function(
-                functools.partial(scorer.probabilities),
-                input_signature=[tf.TensorSpec((None, *size), tf.float32)],
+                functools.partial(_in_chunks, scorer),
+                input_signature=[
+                    tf.TensorSpec((None, *size), tf.float32),
+                    tf.TensorSpec((), tf.int32),
+                ],
                 autograph=False,
-            )
-        return functions[size](images).numpy()
+            ).get_concrete_function()
+        # What suits the model is known once it was traced.
+        rows = scorer.rows_at_once(AUTO, images)
+        return functions[size](images, tf.constant(rows)).numpy()
 
     return predict
+
+
+def _in_chunks(scorer, images, rows):
+    """Probabilities of (M, H, W, C), `rows` of them at a time."""
+    # Of no images there is one chunk too, which has none.
+    chunks = tf.maximum(-(-tf.shape(images)[0] // rows), 1)
+    found = tf.TensorArray(tf.float32, chunks, infer_shape=False)
+
+    def predicted(chunk, found):
+        some = images[chunk * rows : (chunk + 1) * rows]
+        some = tf.ensure_shape(some, images.shape)
+        return chunk + 1, found.write(chunk, scorer.probabilities(some))
+
+    with scorer.frozen(images):
+        _, found = tf.while_loop(
+            lambda chunk, _: chunk < chunks,
+            predicted,
+            (tf.constant(0), found),
+            parallel_iterations=1,
+        )
+    return found.concat()
