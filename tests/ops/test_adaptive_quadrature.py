@@ -102,11 +102,34 @@ def test_the_error_told_is_the_error_made_on_brownian_motion():
     exact = (motion[1:] + motion[:-1]).mean(0) / 2
     nodes = np.linspace(0, fine, 33).astype(int)
     values = motion[nodes]
+    maps = tf.constant(values.reshape(33, 20, 20, 1), tf.float32)
+    none = tf.zeros([33])
     told = rule.squared_errors(
         tf.constant(np.diff(nodes) / fine, tf.float32),
-        tf.constant(np.diff(values, axis=0).reshape(32, 20, 20, 1), tf.float32),
+        rule.Values(maps[:-1], none[1:], none[1:]),
+        rule.Values(maps[1:], none[1:], none[1:]),
+        0.0,
     )
     weights = np.diff(nodes)[:, None] / fine
     trapezoid = (weights * (values[1:] + values[:-1]) / 2).sum(0)
     made = np.square(trapezoid - exact).sum()
     np.testing.assert_allclose(np.sum(told), made, rtol=0.15)
+
+
+def test_errors_by_hand():
+    """Two intervals of 1/2, two values a map; the second hides a peak."""
+    maps = tf.reshape(tf.constant([[3.0, 0.0], [1.0, 2.0], [1.0, 2.0]]), [3, 1, 2, 1])
+    known = rule.Values(maps, tf.constant([3.0, 3.0, 3.0]), tf.constant([0.0, 1.5, 4]))
+    left, right = (rule.Values(*(v[s] for v in known)) for s in (np.s_[:2], np.s_[1:]))
+    per_score = rule.map_per_score(known)
+    np.testing.assert_allclose(per_score, (9 + 5 + 5) / 27, rtol=1e-6)
+    found = rule.squared_errors(tf.constant([0.5, 0.5]), left, right, per_score)
+    # The score rises by 1.5, all of it seen, and then by 2.5, of which 1.5 is seen.
+    np.testing.assert_allclose(found, [8 / 48, 19 / 27], rtol=1e-6)
+    blind = rule.squared_errors(tf.constant([0.5, 0.5]), left, right, 0.0)
+    np.testing.assert_allclose(blind, [8 / 48, 0], atol=1e-7)
+
+
+def test_without_sums_nothing_is_known_of_maps_per_score():
+    maps = tf.ones([4, 2, 2, 1])
+    assert rule.map_per_score(rule.Values(maps, tf.zeros([4]), tf.ones([4]))) == 0

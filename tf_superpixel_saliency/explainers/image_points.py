@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tf_superpixel_saliency.ops import filters, groups
+from tf_superpixel_saliency.ops.adaptive_quadrature import Values
 
 
 class ImagePoints:
@@ -22,32 +23,37 @@ class ImagePoints:
         self.target = target
         self.segments = segments
         self._explainer = explainer
-        self._scorer = explainer._scorer
+        self.scorer = explainer._scorer
         # Traced once for all loops, rests and rounds: it holds the network and its
         # gradient, which take seconds each time.
         self._start_gradient = tf.function(
-            lambda rows: self._scorer.start_gradient(rows, self._targets(rows)),
+            self._started,
             input_signature=[tf.TensorSpec([None, *image.shape[1:]])],
             autograph=False,
         )
 
+    def _started(self, rows):
+        """Gradients in what the model's affine start makes of points, and scores."""
+        gradients, score = self.scorer.start_gradient(rows, self._targets(rows))
+        return gradients, tf.cast(score.value, tf.float32)
+
     def map_zeros(self):
         """A map of zeros, (H, W, C')."""
-        return tf.zeros_like(self._scorer.prepared(self.image))[0]
+        return tf.zeros_like(self.scorer.prepared(self.image))[0]
 
     # -- each point's own map -----------------------------------------------------
 
     def gradients(self, rows):
         """Points (k, H, W, C) → gradients (k, H, W, C'), in what the model eats."""
-        return self._back_to_images(self._start_gradient(rows))
+        return self._back_to_images(self._start_gradient(rows)[0])
 
     def pair_gradients(self, rows):
         """Means of the gradients at points i and k + i: (2k, …) → (k, H, W, C')."""
-        return self._back_to_images(mean_of_pairs(self._start_gradient(rows)))
+        return self._back_to_images(mean_of_pairs(self._start_gradient(rows)[0]))
 
     def _back_to_images(self, started):
         images = tf.tile(self.image, [tf.shape(started)[0], 1, 1, 1])
-        return self._scorer.back_to_images(images, started)
+        return self.scorer.back_to_images(images, started)
 
     def partitions(self, rows):
         """What groups the points' gradients, (k, H, W) int32, or None for pixels.
@@ -84,12 +90,12 @@ class ImagePoints:
         """factor ⊙ gradient of each point, in its groups.
 
         Returns:
-            (k, H, W, C') and {"sum": (k,), over the pixels before grouping;
-            "num_groups": (k,), for "dynamic"}.
+            `Values` of the points, and {"num_groups": (k,)}, for "dynamic".
         """
         partitions, numbers = self.partitions(rows)
-        maps = factor * self.gradients(rows)
-        return self.grouped(maps, partitions), {"sum": sums(maps), **numbers}
+        started, scores = self._start_gradient(rows)
+        maps = factor * self._back_to_images(started)
+        return Values(self.grouped(maps, partitions), sums(maps), scores), numbers
 
     # -- sums of them -------------------------------------------------------------
 
@@ -102,7 +108,7 @@ class ImagePoints:
         if self._explainer.is_dynamic:
             zero = tf.zeros([])
             return self.map_zeros(), {"sum": zero, "num_groups": zero}
-        return tf.zeros_like(self._scorer.start(self.image))[0], {}
+        return tf.zeros_like(self.scorer.start(self.image))[0], {}
 
     def add_to_sum(self, state, rows, weights, used, factor):
         """With further points.
@@ -116,10 +122,11 @@ class ImagePoints:
         """
         total, numbers = state
         if self._explainer.is_dynamic:
-            maps, found = self.point_maps(rows, factor)
+            values, found = self.point_maps(rows, factor)
+            maps, found = values.maps, {"sum": values.sums, **found}
             numbers = add_numbers(numbers, found, weights, used)
         else:
-            maps = self._start_gradient(rows)
+            maps, _ = self._start_gradient(rows)
         # A product and a sum, no matmul, which GPUs may round to 10 bits (TF32).
         shares = tf.reshape(weights * used, [-1, *[1] * (maps.shape.rank - 1)])
         return total + tf.reduce_sum(shares * maps, axis=0), numbers
@@ -129,7 +136,7 @@ class ImagePoints:
         total, numbers = state
         if self._explainer.is_dynamic:
             return total, numbers
-        maps = factor * self._scorer.back_to_images(self.image, total[None])
+        maps = factor * self.scorer.back_to_images(self.image, total[None])
         return self.grouped(maps)[0], {"sum": sums(maps)[0]}
 
     def _targets(self, rows):

@@ -47,7 +47,7 @@ class IntegratedGradients(SampledExplainer):
     `completeness_error` (N,), |Σ map − (f(x) − f(x′))| with the map's sum taken before
     grouping, which can be small while the map is still wrong. For "adaptive"
     `relative_error` (N,) is the expected ‖map − exact map‖ / ‖map‖ in groups: told by
-    the first 17 gradients, with `tolerance` by all of them.
+    the first 25 gradients, with `tolerance` by all of them.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_superpixel_saliency.explainers.image_points import add_numbers
 from tf_superpixel_saliency.ops import adaptive_quadrature, quadrature
-from tf_superpixel_saliency.ops.adaptive_quadrature import Mesh
+from tf_superpixel_saliency.ops.adaptive_quadrature import Mesh, Values
 from tf_superpixel_saliency.ops.sampling import best_chunk, over_chunks
 
 
@@ -33,9 +33,19 @@ class Path:
         shares = tf.reshape(positions, [-1, 1, 1, 1])
         return self._start + shares * (self.points.image - self._start)
 
-    def maps(self, positions):
-        """change ⊙ gradient at positions (k,), in groups (k, H, W, C'), and numbers."""
+    def values(self, positions):
+        """What is known at positions (k,), of change ⊙ gradient in groups.
+
+        Returns:
+            `Values`, and {"num_groups": (k,)}, for "dynamic".
+        """
         return self.points.point_maps(self.rows(positions), self.change)
+
+    def map_per_score(self, values):
+        """As of the rule, where the score's change tells of what was missed."""
+        scorer, image = self.points.scorer, self.points.image
+        known = tf.cast(scorer.is_affine(self._start, image), tf.float32)
+        return known * adaptive_quadrature.map_per_score(values)
 
     def chunk(self, count: int) -> int:
         """How many of `count` points to take at a time."""
@@ -80,51 +90,68 @@ class Pilots(NamedTuple):
 
     Attributes:
         nodes: (m + 1,) float32, increasing.
-        maps: (m + 1, H, W, C'), in groups.
+        values: at the nodes.
+        per_score: () float32, as in `squared_errors`.
         errors: (m,) float32, expected squared errors of the intervals between.
-        numbers: {"sum": (m + 1,), "num_groups": (m + 1,) for "dynamic"}.
+        numbers: {"num_groups": (m + 1,)} for "dynamic".
     """
 
     nodes: tf.Tensor
-    maps: tf.Tensor
+    values: Values
+    per_score: tf.Tensor
     errors: tf.Tensor
     numbers: dict
 
 
-def pilots(path: Path, most: int) -> Pilots:
-    """A few even nodes, and a few more where their maps differ; at most `most`."""
+def pilots(path: Path, most: int, rounds=adaptive_quadrature.ROUNDS) -> Pilots:
+    """A few even nodes, and more where the error is; at most `most`.
+
+    Args:
+        path: the way.
+        most: nodes that may be taken.
+        rounds: how many more at a time.
+    """
     first = min(adaptive_quadrature.FIRST_NODES, most)
     known = _known(path, tf.linspace(0.0, 1.0, first))
-    second = min(adaptive_quadrature.SECOND_NODES, most - first)
-    if not second:
-        return known
-    parts = adaptive_quadrature.best_parts(known.errors, second)
-    mesh = Mesh(known.nodes, parts)
-    further = adaptive_quadrature.inner_nodes(mesh, tf.range(second)).positions
-    return _known(path, tf.ensure_shape(further, [second]), known)
+    for further in rounds:
+        further = min(further, most - known.nodes.shape[0])
+        if not further:
+            break
+        parts = adaptive_quadrature.best_parts(known.errors, further)
+        mesh = Mesh(known.nodes, parts)
+        more = adaptive_quadrature.inner_nodes(mesh, tf.range(further)).positions
+        known = _known(path, tf.ensure_shape(more, [further]), known)
+    return known
 
 
 def _known(path, nodes, before=None):
     count = nodes.shape[0]
     chunk = path.chunk(count)
-    found = [path.maps(nodes[i : i + chunk]) for i in range(0, count, chunk)]
+    found = [path.values(nodes[i : i + chunk]) for i in range(0, count, chunk)]
     found = [(nodes, *_together(found))]
     if before is not None:
-        found.insert(0, (before.nodes, before.maps, before.numbers))
-    nodes, maps, numbers = _together(found)
+        found.insert(0, (before.nodes, before.values, before.numbers))
+    nodes, values, numbers = _together(found)
     order = tf.argsort(nodes, stable=True)
-    nodes, maps, numbers = tf.nest.map_structure(
-        lambda values: tf.gather(values, order), (nodes, maps, numbers)
-    )
+    nodes, values, numbers = gathered((nodes, values, numbers), order)
+    per_score = path.map_per_score(values)
     errors = adaptive_quadrature.squared_errors(
-        nodes[1:] - nodes[:-1], maps[1:] - maps[:-1]
+        nodes[1:] - nodes[:-1],
+        tf.nest.map_structure(lambda value: value[:-1], values),
+        tf.nest.map_structure(lambda value: value[1:], values),
+        per_score,
     )
-    return Pilots(nodes, maps, errors, numbers)
+    return Pilots(nodes, values, per_score, errors, numbers)
 
 
 def _together(found):
     """Several structures of tensors as one, row after row."""
     return tf.nest.map_structure(lambda *values: tf.concat(values, axis=0), *found)
+
+
+def gathered(values, numbers):
+    """Rows of all tensors of a structure."""
+    return tf.nest.map_structure(lambda value: tf.gather(value, numbers), values)
 
 
 def adaptive_integral(path: Path, num_steps: int) -> Integral:
@@ -151,7 +178,8 @@ def adaptive_integral(path: Path, num_steps: int) -> Integral:
 def end_sum(mesh: Mesh, known: Pilots) -> tuple[tf.Tensor, dict]:
     """The part of the trapezoid's sum of the mesh's own nodes: maps, and numbers."""
     weights = adaptive_quadrature.end_weights(mesh)
-    maps = tf.reduce_sum(tf.reshape(weights, [-1, 1, 1, 1]) * known.maps, axis=0)
-    zeros = dict.fromkeys(known.numbers, tf.zeros([]))
-    used = tf.ones_like(weights)
-    return maps, add_numbers(zeros, known.numbers, weights, used)
+    values = known.values
+    maps = tf.reduce_sum(tf.reshape(weights, [-1, 1, 1, 1]) * values.maps, axis=0)
+    numbers = {"sum": values.sums, **known.numbers}
+    zeros = dict.fromkeys(numbers, tf.zeros([]))
+    return maps, add_numbers(zeros, numbers, weights, tf.ones_like(weights))

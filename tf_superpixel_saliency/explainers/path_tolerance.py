@@ -11,10 +11,16 @@ from tf_superpixel_saliency.explainers.path_integral import (
     Integral,
     Path,
     end_sum,
+    gathered,
     pilots,
 )
 from tf_superpixel_saliency.ops import adaptive_quadrature
-from tf_superpixel_saliency.ops.adaptive_quadrature import Mesh, squared_errors
+from tf_superpixel_saliency.ops.adaptive_quadrature import (
+    ROUNDS,
+    Mesh,
+    Values,
+    squared_errors,
+)
 from tf_superpixel_saliency.ops.sampling import over_chunks, same_shape
 
 # The number of nodes is planned for this part of the tolerance, since what the first
@@ -28,7 +34,7 @@ class _Walk(NamedTuple):
     total: tf.Tensor
     error: tf.Tensor
     numbers: dict
-    last: tf.Tensor
+    last: Values
     last_weight: tf.Tensor
 
 
@@ -43,7 +49,7 @@ def accurate_integral(path: Path, tolerance: float, most: int) -> Integral:
         tolerance: the wanted ‖error‖ / ‖maps‖ of the maps in groups.
         most: gradients that may be taken.
     """
-    known = pilots(path, most)
+    known = pilots(path, most, ROUNDS[:2])
     taken = known.nodes.shape[0]
     uncut = Mesh(known.nodes, tf.ones_like(known.errors, tf.int32))
     size = tf.reduce_sum(tf.square(end_sum(uncut, known)[0]))
@@ -62,7 +68,7 @@ def accurate_integral(path: Path, tolerance: float, most: int) -> Integral:
     def halve(total, error, numbers, steps, parts):
         del error
         mesh = Mesh(known.nodes, parts)
-        centres, error, further = _walk_centres(path, mesh, numbers)
+        centres, error, further = _walk_centres(path, mesh, known)
         steps += tf.reduce_sum(parts)
         numbers = {name: numbers[name] + further[name] for name in numbers}
         numbers["sum"] *= 0.5
@@ -79,15 +85,15 @@ def _walk_inside(path, mesh, known):
 
     def add(walk, numbers, used):
         inner = adaptive_quadrature.inner_nodes(mesh, numbers)
-        maps, found = path.maps(inner.positions)
-        before = tf.concat([walk.last[None], maps[:-1]], axis=0)
-        left = tf.gather(known.maps, inner.intervals)
-        left = tf.where(_spread(inner.is_first), left, before)
-        right = tf.gather(known.maps, inner.intervals + 1)
-        errors = squared_errors(inner.weights, maps - left)
-        at_end = squared_errors(inner.weights, right - maps)
+        values, found = path.values(inner.positions)
+        left = gathered(known.values, inner.intervals)
+        left = _where(inner.is_first, left, _before(walk.last, values))
+        right = gathered(known.values, inner.intervals + 1)
+        lengths, per_score = inner.weights, known.per_score
+        errors = squared_errors(lengths, left, values, per_score)
+        at_end = squared_errors(lengths, values, right, per_score)
         errors += tf.where(inner.is_last, at_end, 0.0)
-        return _added(walk, maps, inner.weights, used, errors, found)
+        return _added(walk, values, lengths, used, errors, found)
 
     uncut = tf.where(mesh.parts == 1, known.errors, 0.0)
     total, numbers = end_sum(mesh, known)
@@ -95,14 +101,14 @@ def _walk_inside(path, mesh, known):
         total,
         tf.reduce_sum(uncut),
         numbers,
-        tf.zeros_like(known.maps[0]),
+        tf.nest.map_structure(lambda value: tf.zeros_like(value[0]), known.values),
         tf.zeros([]),
     )
     inner = tf.reduce_sum(mesh.parts - 1)
     return over_chunks(add, walk, inner, path.rows_at_once)
 
 
-def _walk_centres(path, mesh, names):
+def _walk_centres(path, mesh, known):
     """The midpoint rule of all parts, and the error once it halves them.
 
     Between neighbouring centres the maps differ as much as over one part, on average;
@@ -113,28 +119,47 @@ def _walk_centres(path, mesh, names):
 
     def add(walk, numbers, used):
         centres = adaptive_quadrature.part_centres(mesh, numbers)
-        maps, found = path.maps(centres.positions)
-        before = tf.concat([walk.last[None], maps[:-1]], axis=0)
+        values, found = path.values(centres.positions)
         weights = centres.weights
         lengths = tf.concat([walk.last_weight[None], weights[:-1]], axis=0)
-        errors = squared_errors(0.5 * (lengths + weights), maps - before)
+        lengths = 0.5 * (lengths + weights)
+        before = _before(walk.last, values)
+        errors = squared_errors(lengths, before, values, known.per_score)
         errors = tf.where(numbers > 0, errors, 0.0)
-        return _added(walk, maps, weights, used, errors, found)
+        return _added(walk, values, weights, used, errors, found)
 
-    zero = path.points.map_zeros()
-    numbers = dict.fromkeys(names, tf.zeros([]))
-    walk = _Walk(zero, tf.zeros([]), numbers, zero, tf.zeros([]))
+    zero, none = path.points.map_zeros(), tf.zeros([])
+    numbers = dict.fromkeys(("sum", *known.numbers), none)
+    walk = _Walk(zero, none, numbers, Values(zero, none, none), none)
     walk = over_chunks(add, walk, count, path.rows_at_once)
     pairs = tf.cast(count - 1, tf.float32)
     return walk.total, walk.error * (pairs + 1.0) / pairs / 4.0, walk.numbers
 
 
-def _added(walk, maps, weights, used, errors, found):
+def _before(last, values):
+    """What is known at the node before each."""
+    return tf.nest.map_structure(
+        lambda one, some: tf.concat([one[None], some[:-1]], axis=0), last, values
+    )
+
+
+def _where(choose, first, second):
+    """Rows of the first, or else of the second structure."""
+
+    def chosen(one, other):
+        rows = tf.reshape(choose, [-1, *[1] * (one.shape.rank - 1)])
+        return tf.where(rows, one, other)
+
+    return tf.nest.map_structure(chosen, first, second)
+
+
+def _added(walk, values, weights, used, errors, found):
+    found = {"sum": values.sums, **found}
     return _Walk(
-        walk.total + tf.reduce_sum(_spread(weights * used) * maps, axis=0),
+        walk.total + tf.reduce_sum(_spread(weights * used) * values.maps, axis=0),
         walk.error + tf.reduce_sum(used * errors),
         add_numbers(walk.numbers, found, weights, used),
-        maps[-1],
+        tf.nest.map_structure(lambda value: value[-1], values),
         weights[-1],
     )
 

@@ -133,6 +133,15 @@ class Scorer:
             )
         return tf.ensure_shape(prepared, [*images.shape[:3], prepared.shape[3]])
 
+    def is_affine(self, first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
+        """Whether `prepared` is affine between pictures (N, H, W, C), () bool."""
+        if self._preprocess is None:
+            return tf.constant(True)
+        ends = self.prepared(first), self.prepared(last)
+        bend = self.prepared(0.5 * (first + last)) - 0.5 * (ends[0] + ends[1])
+        way = tf.reduce_max(tf.abs(ends[1] - ends[0]))
+        return tf.reduce_max(tf.abs(bend)) <= 1e-3 * way
+
     def evaluate(self, images: tf.Tensor, targets: tf.Tensor) -> Score:
         """The score at pictures (N, H, W, C) for `targets` (N,), −1: predicted."""
         return self._evaluate(self.prepared(images), targets)
@@ -181,16 +190,17 @@ class Scorer:
         """
         return self._started(self.prepared(images))
 
-    def start_gradient(self, images, targets) -> tf.Tensor:
-        """The gradient at pictures, in what `start` makes of them.
+    def start_gradient(self, images, targets) -> tuple[tf.Tensor, Score]:
+        """The gradient at pictures, in what `start` makes of them, and the score.
 
         Args:
             images: (N, H, W, C) pictures.
             targets: (N,) int32, resolved.
 
         Returns:
-            (N, h, w, K) float32. The sum of many is the gradient of the sum in these
-            units; `back_to_images` takes it to what the model eats.
+            (N, h, w, K) float32, of which the sum of many is the gradient of the sum
+            in these units: `back_to_images` takes it to what the model eats. And the
+            score there.
         """
 
         def evaluate(started):
@@ -205,7 +215,7 @@ class Scorer:
 
             return self._scored(self._state.run(rest, started), targets)
 
-        return gradients.input_gradient(evaluate, self.start(images), self.half)[0]
+        return gradients.input_gradient(evaluate, self.start(images), self.half)
 
     def back_to_images(self, images: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
         """Sums of `start_gradient`, (N, h, w, K) → (N, H, W, C'), at any images."""

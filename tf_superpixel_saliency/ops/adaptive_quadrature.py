@@ -9,7 +9,13 @@ are independent, so that they add up. That is what tells the error, and where th
 nodes belong: cut in n equal parts, an interval's share falls as 1/n², so that the least
 error for a number of nodes has n ∝ (h² ‖Δ‖²)^⅓.
 
-Nodes are first few and even (`pilots`), then refined. The gradients are all used.
+A peak that is narrower than an interval hides from ‖Δ‖: the maps at both ends agree.
+But the score knows of it: over an interval it changes by the integral of the maps' sum
+over their pixels (completeness), so that what the trapezoid of the sums lacks of that
+change was missed. The missing map is taken to be as large for its sum as the known maps
+are for theirs. The sum of both is the expected squared error of an interval.
+
+Nodes are first few and even, then refined in rounds. The gradients are all used.
 """
 
 from __future__ import annotations
@@ -18,12 +24,27 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-# What the two first rounds take: even nodes, and more where these differ.
+# Even nodes first; then so many a round, where the errors are after the round before.
 FIRST_NODES = 9
-SECOND_NODES = 8
+ROUNDS = (4, 4, 8)
 # No interval is taken for exactly smooth, since its ends may agree by chance: each has
 # at least this share of the mean error.
 _LEAST_SHARE = 1e-3
+
+
+class Values(NamedTuple):
+    """What is known at nodes, k of them or one.
+
+    Attributes:
+        maps: (k, H, W, C) or (H, W, C), in groups.
+        sums: (k,) or (), of the maps over pixels and channels before grouping, the
+            score's derivative along the path.
+        scores: (k,) or ().
+    """
+
+    maps: tf.Tensor
+    sums: tf.Tensor
+    scores: tf.Tensor
 
 
 class Mesh(NamedTuple):
@@ -65,18 +86,30 @@ class Inner(NamedTuple):
     is_last: tf.Tensor
 
 
-def squared_errors(lengths: tf.Tensor, differences: tf.Tensor) -> tf.Tensor:
-    """Expected squared errors of the trapezoid in intervals, h² ‖Δ‖² / 12.
+def squared_errors(
+    lengths: tf.Tensor, left: Values, right: Values, per_score: tf.Tensor
+) -> tf.Tensor:
+    """Expected squared errors of the trapezoid: h² ‖Δ‖² / 12 + per_score · missed².
 
     Args:
-        lengths: (k,) float32, h.
-        differences: (k, H, W, C), Δ, of the maps at both ends.
+        lengths: (k,) float32, h, of k intervals.
+        left, right: at their ends.
+        per_score: () float32, of `map_per_score`, or 0 where the sums are not the
+            score's derivative.
 
     Returns:
         (k,) float32.
     """
-    squares = tf.reduce_sum(tf.square(differences), axis=[1, 2, 3])
-    return tf.square(lengths) * squares / 12.0
+    squares = tf.reduce_sum(tf.square(right.maps - left.maps), axis=[1, 2, 3])
+    seen = 0.5 * lengths * (left.sums + right.sums)
+    missed = right.scores - left.scores - seen
+    return tf.square(lengths) * squares / 12.0 + per_score * tf.square(missed)
+
+
+def map_per_score(values: Values) -> tf.Tensor:
+    """Σ ‖map‖² / Σ sum² over nodes, () float32; 0 where all sums are 0."""
+    squares = tf.reduce_sum(tf.square(values.maps))
+    return tf.math.divide_no_nan(squares, tf.reduce_sum(tf.square(values.sums)))
 
 
 def best_parts(errors: tf.Tensor, extra: int) -> tf.Tensor:
