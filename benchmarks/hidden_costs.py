@@ -1,14 +1,15 @@
 """What an explanation costs beside its gradients, each part in a process of its own.
 
     python benchmarks/hidden_costs.py [import] [first-call] [memory] [host]
-        [precision] [chunks]
+        [precision] [chunks] [xla]
 
 `import`: processor time of `import tensorflow`, which brings Keras, and of this
 package after it. `first-call`: seconds of the first and the second call, then the same
 in two processes that keep in a folder what XLA compiled: one fills it, one finds it.
 `memory`: the operating system's peak over the size of a dataset. `host`: Felzenszwalb
 segmented ahead against one batch after the other. `precision`: the difference that half
-precision makes to maps. `chunks`: "auto" against fixed sizes. JSON lines.
+precision makes to maps. `chunks`: "auto" against fixed sizes. `xla`: SimpleGradient
+compiled with `jit_compile=True` against not, on this machine. JSON lines.
 """
 
 import json
@@ -198,6 +199,29 @@ def measure_chunks(name):
         )
 
 
+def measure_xla():
+    import numpy as np
+
+    import tf_superpixel_saliency as tss
+
+    model, images = tss.demo.load_model(), tss.demo.load_photos()[1]
+    plain, compiled = (tss.SimpleGradient(model, tss.Quickshift()) for _ in range(2))
+    compiled.compile(jit_compile=True)
+    for count in (1, 4):
+        times = [
+            (timed(plain, images[:count]), timed(compiled, images[:count]))
+            for _ in range(6)
+        ][1:]
+        milliseconds = 1e3 * np.median(times, axis=0) / count
+        report(
+            what="xla",
+            images=count,
+            plain_ms=round(milliseconds[0], 1),
+            compiled_ms=round(milliseconds[1], 1),
+            ratio=round(float(np.median([b / a for a, b in times])), 2),
+        )
+
+
 PARTS = {
     "import": (measure_import, [()] * 3),
     "first-call": (measure_first_call, [(), ("fills the folder",), ("finds it",)]),
@@ -205,6 +229,7 @@ PARTS = {
     "host": (measure_host, [()]),
     "precision": (measure_precision, [()]),
     "chunks": (measure_chunks, [("efficientnet-lite0",), ("resnet50",)]),
+    "xla": (measure_xla, [()]),
 }
 
 

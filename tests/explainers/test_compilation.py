@@ -77,6 +77,7 @@ def test_call_is_traced_once(method, monkeypatch):
     assert len(traces) <= 3
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize(
     "method, expected",
     [

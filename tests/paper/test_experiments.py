@@ -27,9 +27,12 @@ PHOTO_SIZE, SMALL = (56, 56, 3), (16, 16, 3)
 NUM_TRAINING, NUM_TEST = 60, 12
 # A hundred variants of what table-1 does.
 LEFT_OUT = {"table-1-factorial", "index"}
-# Those with many layers to segment with.
+# Those with many layers to segment with, or many networks' maps.
 LONG = {
     "algorithms",
+    "beyond-consensus",
+    "beyond-families",
+    "beyond-prediction",
     "beyond-risk",
     "beyond-weights",
     "cost",
