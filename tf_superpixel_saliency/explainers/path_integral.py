@@ -27,6 +27,8 @@ class Path:
         self.change = change
         self.rows_at_once = rows_at_once
         self._start = start
+        affine = points.scorer.is_affine(start, points.image)
+        self._knows_missed = tf.cast(affine, tf.float32)
 
     def rows(self, positions):
         """Positions (k,) in [0, 1] → points (k, H, W, C)."""
@@ -43,9 +45,7 @@ class Path:
 
     def map_per_score(self, values):
         """As of the rule, where the score's change tells of what was missed."""
-        scorer, image = self.points.scorer, self.points.image
-        known = tf.cast(scorer.is_affine(self._start, image), tf.float32)
-        return known * adaptive_quadrature.map_per_score(values)
+        return self._knows_missed * adaptive_quadrature.map_per_score(values)
 
     def chunk(self, count: int) -> int:
         """How many of `count` points to take at a time."""
