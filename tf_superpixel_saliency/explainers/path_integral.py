@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -27,8 +28,6 @@ class Path:
         self.change = change
         self.rows_at_once = rows_at_once
         self._start = start
-        affine = points.scorer.is_affine(start, points.image)
-        self._knows_missed = tf.cast(affine, tf.float32)
 
     def rows(self, positions):
         """Positions (k,) in [0, 1] → points (k, H, W, C)."""
@@ -42,6 +41,12 @@ class Path:
             `Values`, and {"num_groups": (k,)}, for "dynamic".
         """
         return self.points.point_maps(self.rows(positions), self.change)
+
+    @functools.cached_property
+    def _knows_missed(self):
+        """1, or 0 where preprocessing bends the path. Fixed rules don't ask."""
+        affine = self.points.scorer.is_affine(self._start, self.points.image)
+        return tf.cast(affine, tf.float32)
 
     def map_per_score(self, values):
         """As of the rule, where the score's change tells of what was missed."""
