@@ -90,12 +90,14 @@ class ImagePoints:
         """factor ⊙ gradient of each point, in its groups.
 
         Returns:
-            `Values` of the points, and {"num_groups": (k,)}, for "dynamic".
+            `Values` of the points, and {"sum": (k,), and "num_groups": (k,) for
+            "dynamic"}.
         """
         partitions, numbers = self.partitions(rows)
         started, scores = self._start_gradient(rows)
         maps = factor * self._back_to_images(started)
-        return Values(self.grouped(maps, partitions), sums(maps), scores), numbers
+        values = Values(self.grouped(maps, partitions), sums(maps), scores)
+        return values, {"sum": values.sums, **numbers}
 
     # -- sums of them -------------------------------------------------------------
 
@@ -123,8 +125,7 @@ class ImagePoints:
         total, numbers = state
         if self._explainer.is_dynamic:
             values, found = self.point_maps(rows, factor)
-            maps, found = values.maps, {"sum": values.sums, **found}
-            numbers = add_numbers(numbers, found, weights, used)
+            maps, numbers = values.maps, add_numbers(numbers, found, weights, used)
         else:
             maps, _ = self._start_gradient(rows)
         # A product and a sum, no matmul, which GPUs may round to 10 bits (TF32).

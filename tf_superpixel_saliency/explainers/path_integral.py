@@ -38,7 +38,7 @@ class Path:
         """What is known at positions (k,), of change ⊙ gradient in groups.
 
         Returns:
-            `Values`, and {"num_groups": (k,)}, for "dynamic".
+            As `ImagePoints.point_maps`.
         """
         return self.points.point_maps(self.rows(positions), self.change)
 
@@ -98,7 +98,7 @@ class Pilots(NamedTuple):
         values: at the nodes.
         per_score: () float32, as in `squared_errors`.
         errors: (m,) float32, expected squared errors of the intervals between.
-        numbers: {"num_groups": (m + 1,)} for "dynamic".
+        numbers: of the nodes, (m + 1,) each.
     """
 
     nodes: tf.Tensor
@@ -183,8 +183,7 @@ def adaptive_integral(path: Path, num_steps: int) -> Integral:
 def end_sum(mesh: Mesh, known: Pilots) -> tuple[tf.Tensor, dict]:
     """The part of the trapezoid's sum of the mesh's own nodes: maps, and numbers."""
     weights = adaptive_quadrature.end_weights(mesh)
-    values = known.values
-    maps = tf.reduce_sum(tf.reshape(weights, [-1, 1, 1, 1]) * values.maps, axis=0)
-    numbers = {"sum": values.sums, **known.numbers}
-    zeros = dict.fromkeys(numbers, tf.zeros([]))
-    return maps, add_numbers(zeros, numbers, weights, tf.ones_like(weights))
+    maps = tf.reshape(weights, [-1, 1, 1, 1]) * known.values.maps
+    zeros = dict.fromkeys(known.numbers, tf.zeros([]))
+    numbers = add_numbers(zeros, known.numbers, weights, tf.ones_like(weights))
+    return tf.reduce_sum(maps, axis=0), numbers

@@ -129,7 +129,7 @@ def _walk_centres(path, mesh, known):
         return _added(walk, values, weights, used, errors, found)
 
     zero, none = path.points.map_zeros(), tf.zeros([])
-    numbers = dict.fromkeys(("sum", *known.numbers), none)
+    numbers = dict.fromkeys(known.numbers, none)
     walk = _Walk(zero, none, numbers, Values(zero, none, none), none)
     walk = over_chunks(add, walk, count, path.rows_at_once)
     pairs = tf.cast(count - 1, tf.float32)
@@ -154,7 +154,6 @@ def _where(choose, first, second):
 
 
 def _added(walk, values, weights, used, errors, found):
-    found = {"sum": values.sums, **found}
     return _Walk(
         walk.total + tf.reduce_sum(_spread(weights * used) * values.maps, axis=0),
         walk.error + tf.reduce_sum(used * errors),
