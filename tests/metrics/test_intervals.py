@@ -210,3 +210,49 @@ def test_bad_input_is_refused():
         interval([1, 2, 3], num_resamples=0)
     with pytest.raises(ValueError, match=r"one shape, but got \(2,\) and \(3,\)"):
         metrics.paired_difference([1, 2], [1, 2, 3])
+
+
+def test_a_pooled_interval_of_one_condition_is_students():
+    from scipy import stats
+
+    values = np.random.default_rng(0).normal(size=(1, 5))
+    found = metrics.pooled_interval(values, level=0.9)
+    wanted = stats.ttest_1samp(values[0], 0).confidence_interval(0.9)
+    np.testing.assert_allclose(found[1:3], wanted, rtol=1e-12)
+    assert (found.mean, found.n) == (pytest.approx(values.mean()), 5)
+
+
+def test_what_sets_conditions_apart_does_not_widen_a_pooled_interval():
+    values = np.random.default_rng(1).normal(size=(5, 3))
+    narrow = metrics.pooled_interval(values)
+    far_apart = metrics.pooled_interval(values + 100 * np.arange(5)[:, None])
+    assert far_apart.high - far_apart.low == pytest.approx(narrow.high - narrow.low)
+    assert far_apart.mean == pytest.approx(narrow.mean + 200)
+
+
+def test_a_pooled_interval_covers_the_mean_as_often_as_it_says():
+    rng = np.random.default_rng(2)
+    means = np.arange(5.0)[:, None]
+    found = [
+        metrics.pooled_interval(means + rng.normal(size=(5, 3))) for _ in range(2000)
+    ]
+    covered = np.mean([one.low < 2 < one.high for one in found])
+    assert abs(covered - 0.95) < 4 * (0.95 * 0.05 / 2000) ** 0.5
+
+
+def test_a_pooled_interval_of_single_values_is_not_made_up():
+    found = metrics.pooled_interval([[1.0], [3.0]])
+    assert found.mean == 2 and np.isnan(found.low) and np.isnan(found.high)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ([1.0, 2.0], "shape"),
+        (np.zeros((0, 3)), "empty"),
+        ([[1.0, np.nan]], "finite"),
+    ],
+)
+def test_a_pooled_interval_refuses(values, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.pooled_interval(values)

@@ -31,6 +31,7 @@ from tf_superpixel_saliency.metrics.intervals import (
     Interval,
     bootstrap_interval,
     paired_difference,
+    pooled_interval,
 )
 from tf_superpixel_saliency.metrics.mu_fidelity import (
     MuFidelity,
@@ -132,6 +133,7 @@ __all__ = [
     "perturbation_curve",
     "pixel_orders",
     "pixel_scores",
+    "pooled_interval",
     "prediction_score",
     "random_order_maps",
     "randomization_check",
