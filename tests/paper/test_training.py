@@ -215,7 +215,7 @@ def test_a_loss_without_bounds_is_refused(tiny, tmp_path, monkeypatch):
 
 def test_the_recipe():
     """Of the real network: to 0.2 over an eighth of the steps, then a cosine to 0."""
-    model = training._build(DATA, PLAN, 1, 8, 3)  # 12 images: 4 steps an epoch
+    model = training._at_start(None, DATA, PLAN, 1, 8, 3)  # 12 images: 4 steps an epoch
     schedule = model.optimizer._learning_rate
     rates = np.array([float(schedule(step)) for step in range(33)])
     np.testing.assert_allclose(rates[:5], np.linspace(0, 0.2, 5), atol=1e-7)
@@ -225,6 +225,27 @@ def test_the_recipe():
     assert model.optimizer.nesterov
     assert model.name == "resnet18"
     assert not model.optimizer.weight_decay  # it is in the kernels' gradient
+
+
+def test_a_model_that_begins_anew_is_as_good_as_new(tiny, tmp_path, whole):
+    models = {}
+    other = PLAN._replace(init_seed=5, order_seed=6)
+    run(tmp_path, name="before", plan=other, models=models)
+    (model,) = models.values()
+    run(tmp_path, models=models)
+    assert list(models.values()) == [model]
+    for one, two in zip(weights(whole), weights(tmp_path)):
+        np.testing.assert_array_equal(one, two)
+    for one, two in zip(weights(tmp_path, "before"), weights(tmp_path)):
+        assert not np.array_equal(one, two)
+
+
+def test_a_model_of_another_length_is_not_used_again(tiny, tmp_path):
+    """Its learning rate would fall at another time."""
+    models = {}
+    run(tmp_path, name="short", epochs=1, models=models)
+    run(tmp_path, models=models)
+    assert len(models) == 2
 
 
 def test_networks_of_the_plan(tiny, tmp_path):

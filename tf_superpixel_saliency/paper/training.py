@@ -85,6 +85,7 @@ def train(
     epochs: int = 8,
     batch_size: int = BATCH_SIZE,
     report: Callable[[str], None] = print,
+    models: dict | None = None,
 ) -> dict:
     """Train a ResNet-18 from scratch, or go on from its checkpoint.
 
@@ -105,6 +106,9 @@ def train(
         epochs: passes over the training images.
         batch_size: images a step.
         report: gets a line of progress an epoch.
+        models: for many short trainings: a dictionary, empty at first, where compiled
+            models are kept. One of the same kind begins anew, which saves building
+            and tracing it, some 10 s each; its numbers are those of a new model.
 
     Returns:
         What was appended to log.jsonl: name, seeds, number and SHA-256 of the
@@ -122,7 +126,7 @@ def train(
     if done is not None:
         checkpoint.unlink(missing_ok=True)
         return done
-    model = _build(data, plan, width, epochs, batch_size)
+    model = _at_start(models, data, plan, width, epochs, batch_size)
     epoch, seconds = _restore(checkpoint, model, settings)
     images = tf.constant(data.train_images)
     labels = tf.constant(data.train_labels)
@@ -194,16 +198,31 @@ def _settings(name, plan, data, width, epochs, batch_size):
     }
 
 
-def _build(data, plan, width, epochs, batch_size):
-    """The compiled model, optimizer variables included, at its start."""
-    model = build_resnet18(
+def _at_start(models, data, plan, width, epochs, batch_size):
+    """A compiled model at its start, of `models` where one of its kind is there."""
+    new = build_resnet18(
         data.train_images.shape[1:],
         len(data.classes),
         width,
         WEIGHT_DECAY,
         plan.init_seed,
     )
+    models = {} if models is None else models
     steps = epochs * -(-len(plan.indices) // batch_size)
+    kind = (data.train_images.shape[1:], len(data.classes), width, steps)
+    if kind not in models:
+        _compile(new, steps)
+        models[kind] = new
+        return new
+    model = models[kind]
+    model.set_weights(new.get_weights())
+    for variable in model.optimizer.variables:  # momenta and the number of steps
+        variable.assign(np.zeros(variable.shape, variable.dtype))
+    return model
+
+
+def _compile(model, steps):
+    """With its optimizer's variables, which a checkpoint holds too."""
     warm_up = -(-steps // 8)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -214,7 +233,6 @@ def _build(data, plan, width, epochs, batch_size):
     optimizer = keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     optimizer.build(model.trainable_variables)
-    return model
 
 
 def _variables(model):
