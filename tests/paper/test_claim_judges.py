@@ -39,3 +39,20 @@ def test_a_generalisation_error_falls_where_intervals_are_apart(own, verdict):
     assert found == verdict
     assert (maps, chance) == ("as they are", "random groups 1.00e-01")
     assert figure.startswith("3.00e-01 → ")
+
+
+@pytest.mark.parametrize(
+    "low, high, verdict",
+    [(-0.05, -0.01, HOLDS), (0.01, 0.05, DOES_NOT_HOLD), (-0.05, 0.01, CANNOT_BE_TOLD)],
+)
+def test_roar_holds_where_accuracy_falls_below_the_pixels(low, high, verdict):
+    key = "less pixels'"
+    rows = [
+        {"removed first": "super-pixel", "mean": 0.4, key: (low + high) / 2}
+        | {f"{key} low": low, f"{key} high": high},
+        {"removed first": "super-pixel, masks alone", "mean": 0.25},
+    ]
+    ((case, figure, chance, found),) = claim_judges.roar(rows)
+    assert found == verdict
+    assert (case, chance) == ("SimpleGradient", "masks alone 0.250")
+    assert figure.endswith(f"[{low:+.3f}, {high:+.3f}]")

@@ -169,11 +169,11 @@ def road(rows):
 
 
 def roar(rows):
-    means = {row["removed first"]: row["mean"] for row in rows}
-    figure = f"{means['pixel']:.3f} → {means['super-pixel']:.3f}"
-    alone = f"masks alone {means['super-pixel, masks alone']:.3f}"
-    word = HOLDS if means["super-pixel"] < means["pixel"] else DOES_NOT_HOLD
-    return [("SimpleGradient", figure, alone, word)]
+    by_order = {row["removed first"]: row for row in rows}
+    own = by_order["super-pixel"]
+    alone = f"masks alone {by_order['super-pixel, masks alone']['mean']:.3f}"
+    word = _sign(-own["less pixels' high"], -own["less pixels' low"])
+    return [("SimpleGradient", _interval(own, "less pixels'"), alone, word)]
 
 
 def orthogonality(rows):
