@@ -6,9 +6,9 @@
 
 For each rule and number of gradients: ‖map − reference‖ / ‖reference‖ of the maps in
 super-pixels, the reference being that many midpoints, from a black baseline; median,
-90th percentile and root mean square over the images, the completeness error as a part
-of f(x) − f(baseline), and the seconds an image, of runs in turn. Then the same for
-`tolerance`, with the numbers of gradients taken. A JSON line a figure.
+90th percentile, root mean square and largest over the images, the completeness error
+as a part of f(x) − f(baseline), and the seconds an image, of runs in turn. Then the
+same for `tolerance`, with the numbers of gradients taken. A JSON line a figure.
 
 An image is more than a minute of work for a large network: `--store` keeps each
 image's reference and what was found, in two files, and a run that was killed goes on
@@ -156,6 +156,7 @@ def main():
             "error": round(error, 4),
             "error_90": round(float(np.quantile(rows[:, 0], 0.9)), 4),
             "error_rms": round(float(np.sqrt(np.square(rows[:, 0]).mean())), 4),
+            "error_most": round(float(rows[:, 0].max()), 4),
             "completeness": round(completeness, 4),
             "seconds": round(spent[name], 3),
             "tensorflow": tf.__version__,
