@@ -56,3 +56,49 @@ def test_roar_holds_where_accuracy_falls_below_the_pixels(low, high, verdict):
     assert found == verdict
     assert (case, chance) == ("SimpleGradient", "masks alone 0.250")
     assert figure.endswith(f"[{low:+.3f}, {high:+.3f}]")
+
+
+def mege_row(partition, low, high):
+    names = {"method": "SmoothGrad", "distance": "L2", "partition": partition}
+    return names | {"MeGe": (low + high) / 2, "MeGe low": low, "MeGe high": high}
+
+
+@pytest.mark.parametrize(
+    "random, verdict",
+    [
+        ((0.40, 0.45), HOLDS),
+        ((0.58, 0.62), CANNOT_BE_TOLD),
+        ((0.70, 0.80), DOES_NOT_HOLD),
+    ],
+)
+def test_mege_has_to_lie_above_that_of_random_groups_too(random, verdict):
+    rows = [
+        mege_row("pixel", 0.4, 0.5),
+        mege_row("super-pixel", 0.6, 0.65),
+        mege_row("random", *random),
+    ]
+    ((case, figure, _, found),) = claim_judges.mege(rows)
+    assert found == verdict
+    assert (case, figure) == ("SmoothGrad, L2", "0.450 → 0.625")
+
+
+def test_what_is_observed_is_judged_by_the_paired_difference():
+    """The two intervals overlap, as those of the same images may."""
+    names = {"networks": "both", "method": "SmoothGrad"}
+    chance = {"SSIM by chance": 0.1}
+    rows = [
+        names | chance | {"partition": "pixel", "SSIM": 0.30},
+        names | chance | {"partition": "super-pixel", "SSIM": 0.34},
+    ]
+    difference = names | {"measure": "SSIM, observed", "better": HOLDS}
+    others = [
+        difference | {"super-pixel less": "pixel"},
+        difference | {"super-pixel less": "square", "better": DOES_NOT_HOLD},
+        difference
+        | {"super-pixel less": "pixel", "better": DOES_NOT_HOLD}
+        | {"measure": "SSIM, excess"},
+    ]
+    ((case, figure, by_chance, found),) = claim_judges.observed(rows, others)
+    assert found == f"{HOLDS}, as observed"
+    assert (case, figure) == ("both, SmoothGrad", "0.300 → 0.340")
+    assert by_chance == "0.100 → 0.100"

@@ -55,24 +55,26 @@ def better(measure, other):
     return judge
 
 
-def observed(rows):
+def observed(rows, differences):
     """Observed SSIM, as the paper shows it, with the chance level of both."""
+    words = {
+        (row["networks"], row["method"]): row["better"]
+        for row in differences
+        if (row["measure"], row["super-pixel less"]) == ("SSIM, observed", "pixel")
+    }
     judged = []
     for row in rows:
         if row["partition"] != "super-pixel":
             continue
+        key = row["networks"], row["method"]
         pixel = next(
             r
             for r in rows
-            if r["partition"] == "pixel"
-            and (r["networks"], r["method"]) == (row["networks"], row["method"])
+            if r["partition"] == "pixel" and (r["networks"], r["method"]) == key
         )
-        rises = row["SSIM low"] > pixel["SSIM high"]
         figure = f"{pixel['SSIM']:.3f} → {row['SSIM']:.3f}"
         chance = f"{pixel['SSIM by chance']:.3f} → {row['SSIM by chance']:.3f}"
-        word = HOLDS if rises else DOES_NOT_HOLD
-        case = f"{row['networks']}, {row['method']}"
-        judged.append((case, figure, chance, f"{word}, as observed"))
+        judged.append((", ".join(key), figure, chance, f"{words[key]}, as observed"))
     return judged
 
 
@@ -104,21 +106,35 @@ def _fidelity_word(row, other):
 
 
 def mege(rows):
+    """Above both pixels and random groups, or below one of them."""
     judged = []
     for row in rows:
         if row["partition"] != "super-pixel":
             continue
         others = {
-            r["partition"]: r["MeGe"]
+            r["partition"]: r
             for r in rows
             if (r["method"], r["distance"]) == (row["method"], row["distance"])
         }
+        pixel, random = others["pixel"], others["random"]
         case = f"{row['method']}, {row['distance']}"
-        figure = f"{others['pixel']:.3f} → {row['MeGe']:.3f}"
-        chance = f"random groups {others['random']:.3f}"
-        beyond = row["MeGe"] > max(others["pixel"], others["random"])
-        judged.append((case, figure, chance, HOLDS if beyond else DOES_NOT_HOLD))
+        figure = f"{pixel['MeGe']:.3f} → {row['MeGe']:.3f}"
+        chance = f"random groups {random['MeGe']:.3f}"
+        words = {_apart(row, other, "MeGe") for other in (pixel, random)}
+        word = min(words, key=(DOES_NOT_HOLD, CANNOT_BE_TOLD, HOLDS).index)
+        judged.append((case, figure, chance, word))
     return judged
+
+
+def _apart(row, other, key):
+    """Whether a row's interval lies above another's, below it, or neither.
+
+    Stricter than an interval of the difference, for tables that hold none.
+    """
+    if row[f"{key} low"] > other[f"{key} high"]:
+        return HOLDS
+    below = row[f"{key} high"] < other[f"{key} low"]
+    return DOES_NOT_HOLD if below else CANNOT_BE_TOLD
 
 
 def regions(rows):
@@ -129,9 +145,7 @@ def regions(rows):
         for region in regions:
             if region["method"] == "RISE":
                 continue  # not compared in the paper
-            above = row["SSIM excess low"] > region["SSIM excess high"]
-            below = row["SSIM excess high"] < region["SSIM excess low"]
-            word = HOLDS if above else DOES_NOT_HOLD if below else CANNOT_BE_TOLD
+            word = _apart(row, region, "SSIM excess")
             figure = f"{row['SSIM excess']:.3f} against {region['SSIM excess']:.3f}"
             chance = f"{row['SSIM by chance']:.3f}, {region['SSIM by chance']:.3f}"
             judged.append(
@@ -225,12 +239,7 @@ def definition(rows):
         own, pixel = errors["super-pixel"], errors["pixel"]
         figure = f"{pixel['error']:.2e} → {own['error']:.2e}"
         chance = f"random groups {errors['random']['error']:.2e}"
-        if own["error high"] < pixel["error low"]:
-            word = HOLDS
-        elif own["error low"] > pixel["error high"]:
-            word = DOES_NOT_HOLD
-        else:
-            word = CANNOT_BE_TOLD
+        word = _apart(pixel, own, "error")
         judged.append((maps, figure, chance, word))
     return judged
 
@@ -269,9 +278,7 @@ def grad_cam(rows):
         for row in rows
         if (row["method"], row["partition"]) == ("SimpleGradient", "pixel")
     )
-    above = own["SSIM excess low"] > pixel["SSIM excess high"]
     figure = f"{pixel['SSIM excess']:.3f} → {own['SSIM excess']:.3f}"
     chance = f"{pixel['SSIM by chance']:.3f} → {own['SSIM by chance']:.3f}"
-    return [
-        ("SimpleGradient → GradCAM", figure, chance, HOLDS if above else CANNOT_BE_TOLD)
-    ]
+    word = _apart(own, pixel, "SSIM excess")
+    return [("SimpleGradient → GradCAM", figure, chance, word)]

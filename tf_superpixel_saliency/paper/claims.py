@@ -21,12 +21,14 @@ class Claim(NamedTuple):
         text: what it says.
         table: name of the table that tells.
         judge: rows of that table → [(case, figure, chance, verdict)].
+        with_differences: the judge is given the rows of TABLE-differences too.
     """
 
     place: str
     text: str
     table: str
     judge: Callable
+    with_differences: bool = False
 
 
 _STABLE = "Super-pixels raise the agreement of two networks' maps"
@@ -37,6 +39,7 @@ CLAIMS = (
         f"{_STABLE}: CIFAR-10, as the paper measures it",
         "figure-2-cifar10",
         judges.observed,
+        with_differences=True,
     ),
     Claim(
         "§4.1, Figure 2",
@@ -55,6 +58,7 @@ CLAIMS = (
         f"{_STABLE}: photos, as the paper measures it",
         "figure-2-photos",
         judges.observed,
+        with_differences=True,
     ),
     Claim(
         "§4.1, Figure 2",
@@ -161,11 +165,14 @@ def run(setting: Setting) -> None:
     """Judge each claim by the tables that are in the output folder."""
     rows = []
     for claim in CLAIMS:
-        path = setting.output / f"{claim.table}.json"
-        found = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else None
+        names = [claim.table, f"{claim.table}-differences"]
+        tables = [
+            _rows(setting.output / f"{name}.json")
+            for name in names[: 1 + claim.with_differences]
+        ]
         judged = [("–", "not run", None, CANNOT_BE_TOLD)]
-        if found is not None:
-            judged = claim.judge([_with_nan(row) for row in found])
+        if all(found is not None for found in tables):
+            judged = claim.judge(*tables)
         for case, figure, chance, word in judged:
             rows.append(
                 {
@@ -181,14 +188,21 @@ def run(setting: Setting) -> None:
     notes = (
         "A claim about stability holds on excess only: what is observed less what the "
         "same segments give by chance. 'holds': the 95 % interval of the difference "
-        "excludes 0 after Holm over the methods; 'not worse': it lies above −2 points; "
-        "'cannot be told': it is too wide, or was not run. "
+        "excludes 0 after Holm over the methods; or, where two figures are shown whose "
+        "difference has no interval of its own (MeGe, methods of regions), their own "
+        "intervals are apart; 'not worse': it lies above −2 points; 'cannot be told': "
+        "it is too wide, or was not run. "
         "Visual quality is not measured: no claim. Theorem 1 and Corollary 1 bound an "
         "error: that the bound falls can be 'not contradicted', never verified.",
     )
     setting.write_table(Table("claims", "The paper's claims", rows, notes))
 
 
-def _with_nan(row):
-    """What JSON holds as null, for want of values, as NaN again."""
-    return {k: math.nan if value is None else value for k, value in row.items()}
+def _rows(path):
+    """The rows of a table, or None; null, for want of values, as NaN again."""
+    if not path.exists():
+        return None
+    return [
+        {k: math.nan if value is None else value for k, value in row.items()}
+        for row in json.loads(path.read_text("utf-8"))["rows"]
+    ]
