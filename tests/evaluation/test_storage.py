@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from tests.evaluation.networks import map_store
 from tf_superpixel_saliency.evaluation.storage import PartStore, read_arrays, whole_file
 from tf_superpixel_saliency.evaluation.writers import only_writer
 
@@ -157,3 +158,21 @@ def test_one_process_writes_to_a_folder(tmp_path):
             raise AssertionError("two writers")
     with only_writer(tmp_path):  # free again
         pass
+
+
+@pytest.mark.parametrize(
+    "count, chunk_size, sizes",
+    [
+        (6, 3, [3, 3]),
+        (5, 3, [3, 2]),
+        (7, 3, [3, 4]),
+        (1, 3, [1]),
+        (3, 1, [1, 1, 1]),
+        (2, 8, [2]),
+    ],
+)
+def test_no_image_is_left_alone_in_a_chunk(count, chunk_size, sizes, tmp_path):
+    """Alone it would have no other images to agree with by chance."""
+    chunks = map_store(tmp_path, count, chunk_size).chunks
+    assert [len(chunk) for chunk in chunks] == sizes
+    np.testing.assert_array_equal(np.concatenate(chunks), np.arange(count))

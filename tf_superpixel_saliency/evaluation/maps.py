@@ -40,17 +40,16 @@ class MapStore:
         networks: those compared; the first one's predicted class is explained in
             all of them, unless `targets` says otherwise.
         targets: (N,) class indices, or None.
-        chunk_size: images a chunk: what is made, kept and read at once.
+        chunk_size: images a chunk: what is made, kept and read at once. Where one
+            image would be left for the last, it joins the chunk before: agreement by
+            chance is measured between the images of a chunk.
     """
 
     def __init__(self, store: PartStore, images, networks, targets=None, chunk_size=8):
         self.store = store
         self.images = np.asarray(images, np.float32)
         self.networks = list(networks)
-        self.chunks = [
-            np.arange(start, min(start + chunk_size, len(images)))
-            for start in range(0, len(images), chunk_size)
-        ]
+        self.chunks = _chunks(len(images), chunk_size)
         self._given = None if targets is None else np.asarray(targets, np.int32)
         self._explainers: dict = {}
         self._predicted: dict = {}
@@ -117,6 +116,14 @@ class MapStore:
                 network.model, seed, model_output=network.model_output
             )
         return self._explainers[key]
+
+
+def _chunks(count, size):
+    """Numbers of images, `size` of them at a time, no image alone where it can be."""
+    starts = list(range(0, count, size))
+    if size > 1 and len(starts) > 1 and count - starts[-1] == 1:
+        starts.pop()
+    return [np.arange(a, b) for a, b in zip(starts, [*starts[1:], count])]
 
 
 def span(chunk) -> str:

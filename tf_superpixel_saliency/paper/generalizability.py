@@ -92,9 +92,12 @@ class _Lookup:
         )
 
     def __call__(self, model, numbers):
-        return np.stack(
-            [self.chunk(model, n // _CHUNK)[n % _CHUNK] for n in np.asarray(numbers)]
-        )
+        last = len(self.maps.chunks) - 1
+        found = []
+        for number in np.asarray(numbers):
+            start = min(number // _CHUNK, last)  # the last may have one image more
+            found.append(self.chunk(model, start)[number - start * _CHUNK])
+        return np.stack(found)
 
 
 def _records(lookup, predicted, labels, folds, name):
