@@ -44,8 +44,10 @@ def interval(low, high):
         (-0.01, 0.03, None, "does not hold"),
         (-0.01, 0.03, 0.02, "not worse"),
         (-0.01, -0.005, 0.02, "not worse"),
-        (-0.02, 0.03, 0.02, "does not hold"),
+        (-0.02, 0.03, 0.02, "cannot be told"),
+        (-0.03, 0.0, 0.02, "does not hold"),
         (-0.03, -0.01, 0.02, "does not hold"),
+        (-0.4, 0.2, None, "does not hold"),
         (np.nan, np.nan, 0.02, "cannot be told"),
     ],
 )

@@ -94,7 +94,8 @@ def verdict(
     - "not worse": not so, but the interval lies above −margin, a margin fixed
       beforehand: 0.02 is two points;
     - "does not hold": neither;
-    - "cannot be told": there is no interval, for want of values.
+    - "cannot be told": there is no interval, for want of values; or, where there is a
+      margin, the interval is too wide: it reaches from −margin to above 0.
 
     Args:
         interval: of an excess, or of a difference between two methods.
@@ -120,6 +121,9 @@ def verdict(
         return CANNOT_BE_TOLD
     if low > 0 and (p_value is None or p_value < significance):
         return HOLDS
-    if margin is not None and low > -margin:
+    if margin is None:
+        return DOES_NOT_HOLD
+    if low > -margin:
         return NOT_WORSE
-    return DOES_NOT_HOLD
+    high = interval.high if higher_is_better else -interval.low
+    return CANNOT_BE_TOLD if high > 0 else DOES_NOT_HOLD
