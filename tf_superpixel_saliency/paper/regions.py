@@ -17,13 +17,17 @@ from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
 NUM_PHOTOS, NUM_TEST_IMAGES = 16, 100
+REGIONS = "regions"
 _SHOWN = measures_named(SSIM, COSINE)
 _NOTES = (
     "Chance is here network B's map of other images, in the same groups: it keeps "
     "what a method's maps look like, as the smoothness of a class activation map, "
-    "which shuffling pixels takes away (`shuffled`). Excess = (observed − chance) / "
-    "(1 − chance). Means with 95 % bootstrap intervals over images for which both "
-    "networks predict the class; masks and samples are drawn anew for each network.",
+    "which shuffling pixels takes away (`shuffled`). LIME's are its own super-pixels "
+    "of the image explained. XRAI's regions overlap, and are those of the other image: "
+    "of what both networks owe to one image's regions nothing is taken off there. "
+    "Excess = (observed − chance) / (1 − chance). Means with 95 % bootstrap intervals "
+    "over images for which both networks predict the class, conditional on these two "
+    "networks; masks and samples are drawn anew for each network.",
 )
 
 
@@ -51,37 +55,26 @@ def _run(setting, name, title, maps, pair, layer, small):
         f"{name}-agreement",
         num_samples=setting.num_samples,
         num_steps=setting.num_steps,
-        seed=setting.seed,
+        chance="in the same groups",
     )
-    whole = [parts.Partition(parts.PIXEL, None)]
     both = maps.all_predict(pair)
-    gradient = agreement(
-        store,
-        maps,
-        pair,
-        setting.methods(),
-        [*whole, parts.superpixel_partition(layer)],
-        _SHOWN,
-        progress=setting.progress,
-    )
-    regions = agreement(
-        store,
-        maps,
-        pair,
-        region_methods(small=small),
-        whole,
-        _SHOWN,
-        progress=setting.progress,
-    )
+    gradient = [parts.Partition(parts.PIXEL, None), parts.superpixel_partition(layer)]
+    compared = [(method, gradient) for method in setting.methods()]
+    compared += [
+        (method, [parts.Partition(REGIONS, _groups(method, pair[0]))])
+        for method in region_methods(small=small)
+    ]
     rows, bars, feet = [], {}, {}
-    for result in (gradient, regions):
-        for method in result.methods:
-            for partition in result.partitions:
-                shown = partition if result is gradient else "regions"
-                row = _row(result, method, partition, both)
-                rows.append({"method": method, "partition": shown, **row})
-                bars.setdefault(method, {})[shown] = row["SSIM"][:3]
-                feet.setdefault(method, {})[shown] = row["SSIM by chance"]
+    for method, partitions in compared:
+        progress = setting.progress
+        result = agreement(
+            store, maps, pair, [method], partitions, _SHOWN, progress=progress
+        )
+        for partition in result.partitions:
+            row = _row(result, method.name, partition, both)
+            rows.append({"method": method.name, "partition": partition, **row})
+            bars.setdefault(method.name, {})[partition] = row["SSIM"][:3]
+            feet.setdefault(method.name, {})[partition] = row["SSIM by chance"]
     note = f"{int(both.sum())} of {len(both)} images, those both networks agree on."
     setting.write_table(Table(name, title, rows, (note, *_NOTES)))
     figure, axes = plots.study_figure(1, 1, 9, 3.6)
@@ -89,6 +82,13 @@ def _run(setting, name, title, maps, pair, layer, small):
         bars, axes[0, 0], chance=feet, ylabel="SSIM (hatched: chance)", title=title
     )
     setting.write_figure(name, figure)
+
+
+def _groups(method, network):
+    """The super-pixels that a method's map is constant in, or None."""
+    if method.name != "LIME":
+        return None
+    return method.explainer(network.model).superpixels
 
 
 def _row(result, method, partition, both):
