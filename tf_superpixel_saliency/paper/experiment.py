@@ -104,12 +104,28 @@ class Setting:
 
     def network(self, name: str, number: int = 0) -> Network:
         """A trained network; its noise has the seed `seed` + `number`."""
+        model = self.trained.models[name]
+        self._check_same_network(name, model)
         return Network(
             name,
-            self.trained.models[name],
+            model,
             self.seed + number,
             self.trained.test_accuracies[name],
         )
+
+    def _check_same_network(self, name, model):
+        """That the finished parts, which go by names, are of this very network."""
+        digest = hashlib.sha256()
+        for weights in model.get_weights():
+            digest.update(np.ascontiguousarray(weights))
+        try:
+            self._parts(f"networks/{name}", {"weights": digest.hexdigest()})
+        except ValueError:
+            raise ValueError(
+                f"{self.output} holds results of another network called {name} than "
+                f"the one in {self.networks_path}. Use another --output for these "
+                "networks."
+            ) from None
 
     @functools.cached_property
     def photo_networks(self) -> tuple[Network, ...]:
@@ -124,7 +140,10 @@ class Setting:
     # -- what is kept -------------------------------------------------------------
 
     def store(self, name: str, **settings) -> PartStore:
-        """The finished parts of an experiment; `settings` are what they depend on."""
+        """The finished parts of an experiment; they depend on `settings` and `seed`."""
+        return self._parts(name, {"seed": self.seed} | settings)
+
+    def _parts(self, name, settings):
         return PartStore(self.output / "parts" / name, settings)
 
     def maps(self, name, images, networks, targets=None, chunk_size=8) -> MapStore:
@@ -132,7 +151,8 @@ class Setting:
         # The first image tells the data: later ones may be added by a larger run.
         images = np.asarray(images, np.float32)
         first = hashlib.sha256(np.ascontiguousarray(images[0])).hexdigest()
-        store = self.store(f"maps-{name}", images=first)
+        # Their seed is that of each network's noise, in each part's name.
+        store = self._parts(f"maps-{name}", {"images": first})
         return MapStore(store, images, networks, targets, chunk_size)
 
     def methods(self, names=None):
