@@ -1,5 +1,6 @@
 """Verdicts on tables whose answer is known."""
 
+import numpy as np
 import pytest
 
 from tf_superpixel_saliency.metrics.verdicts import (
@@ -23,7 +24,7 @@ def row(partition, error, low, high):
 @pytest.mark.parametrize(
     "own, verdict",
     [
-        ((0.1, 0.05, 0.15), HOLDS),
+        ((0.1, 0.05, 0.15), claim_judges.NOT_CONTRADICTED),
         ((0.5, 0.45, 0.55), DOES_NOT_HOLD),
         ((0.2, 0.1, 0.26), CANNOT_BE_TOLD),
         ((0.35, 0.34, 0.36), CANNOT_BE_TOLD),
@@ -79,7 +80,12 @@ def test_mege_has_to_lie_above_that_of_random_groups_too(random, verdict):
     ]
     ((case, figure, _, found),) = claim_judges.mege(rows)
     assert found == verdict
-    assert (case, figure) == ("SmoothGrad, L2", "0.450 → 0.625")
+    assert case == "SmoothGrad, L2"
+    assert figure == "0.450 [0.400, 0.500] → 0.625 [0.600, 0.650]"
+
+
+def ssim(low, high):
+    return {"SSIM": (low + high) / 2, "SSIM low": low, "SSIM high": high}
 
 
 def test_what_is_observed_is_judged_by_the_paired_difference():
@@ -87,8 +93,8 @@ def test_what_is_observed_is_judged_by_the_paired_difference():
     names = {"networks": "both", "method": "SmoothGrad"}
     chance = {"SSIM by chance": 0.1}
     rows = [
-        names | chance | {"partition": "pixel", "SSIM": 0.30},
-        names | chance | {"partition": "super-pixel", "SSIM": 0.34},
+        names | chance | {"partition": "pixel"} | ssim(0.28, 0.32),
+        names | chance | {"partition": "super-pixel"} | ssim(0.31, 0.37),
     ]
     difference = names | {"measure": "SSIM, observed", "better": HOLDS}
     others = [
@@ -100,5 +106,41 @@ def test_what_is_observed_is_judged_by_the_paired_difference():
     ]
     ((case, figure, by_chance, found),) = claim_judges.observed(rows, others)
     assert found == f"{HOLDS}, as observed"
-    assert (case, figure) == ("both, SmoothGrad", "0.300 → 0.340")
+    assert case == "both, SmoothGrad"
+    assert figure == "0.300 [0.280, 0.320] → 0.340 [0.310, 0.370]"
     assert by_chance == "0.100 → 0.100"
+
+
+def independence_row(pixels, groups, low, high, partition="super-pixel"):
+    key = "|S|·mean²/mean of squares"
+    row = {"data": "photos", "partition": partition, "pixels a group": pixels}
+    row |= {"groups": groups, key: (low + high) / 2}
+    return row | {f"{key} low": low, f"{key} high": high}
+
+
+@pytest.mark.parametrize(
+    "low, high, verdict",
+    [
+        (1.0, 1.4, HOLDS),
+        (1.8, 2.2, CANNOT_BE_TOLD),
+        (2.3, 2.5, DOES_NOT_HOLD),
+        (0.1, 0.3, DOES_NOT_HOLD),
+    ],
+)
+def test_independence_is_judged_by_the_groups_there_are(low, high, verdict):
+    rows = [
+        independence_row("1–1", 1000, 1.0, 1.0),
+        independence_row("16–31", 900, low, high),
+        independence_row("512–1023", 0, 50.0, 60.0),
+        independence_row("32–63", 3, np.nan, np.nan),
+        independence_row("16–31", 900, 9.0, 9.0, "square"),
+    ]
+    ((data, _, chance, found),) = claim_judges.independence(rows)
+    assert (data, chance, found) == ("photos", 1.0, verdict)
+
+
+def test_independence_is_weighed_by_number():
+    rows = [independence_row("2–3", 300, 0.9, 1.1), independence_row("4–7", 100, 4, 6)]
+    ((_, figure, _, found),) = claim_judges.independence(rows)
+    assert figure == "2.00 [1.68, 2.33] times that of independent noise"
+    assert found == CANNOT_BE_TOLD

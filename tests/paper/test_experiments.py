@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -170,6 +171,38 @@ def test_the_index_links_to_what_is_there(setting, tmp_path):
     EXPERIMENTS["index"].run(empty)
     text = (tmp_path / "README.md").read_text("utf-8")
     assert "Not run here" in text and "`figure-1`" in text
+
+
+def test_claims_in_short_count_the_verdicts(setting, tmp_path):
+    """Of tables that say so: one claim of twelve cases, the others not run."""
+    EXPERIMENTS["propositions"].run(setting)
+    shutil.copy(setting.output / "propositions.json", tmp_path)
+    EXPERIMENTS["claims"].run(Setting(tmp_path, quiet=True))
+    rows = json.loads((tmp_path / "claims-in-short.json").read_text("utf-8"))["rows"]
+    by_claim = {row["claim"]: row for row in rows}
+    own = by_claim.pop("Propositions 1 and 2")
+    assert (own["cases"], own["holds"]) == (12, 12)
+    for row in by_claim.values():
+        assert (row["cases"], row["cannot be told"], row["holds"]) == (1, 1, 0)
+
+
+def test_parts_of_another_network_of_the_same_name_are_refused(setting, tmp_path):
+    first = Setting(tmp_path, quiet=True)
+    first.__dict__["trained"] = setting.trained
+    first.network("split_a")
+    first.network("split_a")
+    models = dict(setting.trained.models, split_a=setting.trained.models["split_b"])
+    other = Setting(tmp_path, networks_path="other", quiet=True)
+    other.__dict__["trained"] = setting.trained._replace(models=models)
+    other.network("split_b")
+    with pytest.raises(ValueError, match="another network called split_a than"):
+        other.network("split_a")
+
+
+def test_parts_of_another_seed_are_refused(tmp_path):
+    Setting(tmp_path, seed=0).store("sanity", images=3)
+    with pytest.raises(ValueError, match="seed"):
+        Setting(tmp_path, seed=1).store("sanity", images=3)
 
 
 def test_what_is_missing_is_named(tmp_path):

@@ -9,13 +9,14 @@ _HEAD = """\
 # What came out
 
 The paper's tables and figures, made again by `superpixel-saliency reproduce`. Each
-table says below it how many images, which networks with which test accuracy, which
-command, which date and versions; the same table is there as `.csv` and as `.json`.
-Where fewer images were used than the paper's, the intervals say how far that carries:
-the same command with a larger `--num-images` adds to what is there.
+table says below it what it was made of, by which command, when and with which versions;
+the same table is there as `.csv` and as `.json`. Where fewer images were used than the
+paper's, the intervals say how far that carries: the same command with a larger
+`--num-images` adds to what is there.
 
-**[The paper's claims, one by one](claims.md)**: our figure, its interval, its level of
-chance, and whether it holds.
+**[The paper's claims in short](claims-in-short.md)**, and
+**[one by one](claims.md)**: our figure, its interval, its level of chance, and whether
+it holds.
 
 | of the paper | here | further |
 |---|---|---|
