@@ -19,6 +19,8 @@ from tf_superpixel_saliency.metrics.verdicts import holm, verdict
 
 # What counts as not worse, fixed before looking: two points.
 MARGIN = 0.02
+# The end of a row's name.
+SAME_NOISE = ", the same noise"
 COMPARED = (
     (SSIM, "observed"),
     (SSIM, "excess"),
@@ -52,13 +54,18 @@ def interval(found, *key):
 
 
 def write_agreement(setting, name, title, rows, notes) -> None:
-    """The table, one of all measures, and a figure a row."""
+    """The table, one of all measures, and a figure a row.
+
+    The figure leaves out rows of the same noise in both networks.
+    """
     short, long = [], []
     for row, found in rows.items():
         result = found[0][0]
+        every = [(one, np.ones_like(both)) for one, both in found]
         for method in result.methods:
             for partition in result.partitions:
                 at = functools.partial(interval, found, method, partition)
+                at_all = functools.partial(interval, every, method, partition)
                 head = {"networks": row, "pairs": len(found), "method": method}
                 groups = _groups(found, partition)
                 head.update(partition=partition, groups=int(np.median(groups)))
@@ -79,6 +86,8 @@ def write_agreement(setting, name, title, rows, notes) -> None:
                         "measure": measure,
                         "images": at(measure, "observed").n,
                         **{key: at(measure, key) for key in FIELDS},
+                        "observed, all images": at_all(measure, "observed"),
+                        "excess, all images": at_all(measure, "excess"),
                     }
                     for measure in result.measures
                 ]
@@ -127,6 +136,7 @@ def _groups(found, partition):
 
 def _draw(setting, name, rows):
     """SSIM at the left, the signed cosine at the right, chance hatched in both."""
+    rows = {row: found for row, found in rows.items() if SAME_NOISE not in row}
     figure, axes = plots.study_figure(2, len(rows), 6.4, 3.4)
     for line, (row, found) in zip(axes, rows.items()):
         for ax, measure in zip(line, (SSIM, COSINE)):

@@ -7,7 +7,7 @@ from tf_superpixel_saliency.evaluation.agreement import (
     MEASURES,
     agreement,
 )
-from tf_superpixel_saliency.paper.agreement_results import write_agreement
+from tf_superpixel_saliency.paper.agreement_results import SAME_NOISE, write_agreement
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.plan import pair_networks
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
@@ -20,14 +20,16 @@ ROWS = {
     "both": "other data, other initialisation",
 }
 NOTES = (
-    "Observed, and by chance: the mean of network B's map with its pixels shuffled and "
-    "of its map of other images, grouped by the same segments. Excess = (observed − "
-    "chance) / (1 − chance). Means over images with 95 % bootstrap intervals, "
-    "clustered by pair of networks; the class explained is the one that network A "
-    "predicts, on images for which both networks predict it.",
-    "The two networks get noise of their own. `random` and `permutation` are means "
-    "over five seeds. `blurred`: pixel maps blurred until as much of their energy "
-    "remains as in the super-pixels.",
+    "Observed, and by chance: the mean of network B's map with its pixels shuffled, 20 "
+    "times, and of its map of up to 20 of the images explained together with this one, "
+    "grouped by the same segments. Excess = (observed − chance) / (1 − chance). Means "
+    "over images with 95 % bootstrap intervals, over pairs of networks too where there "
+    "are several, which are few; a row of one pair is conditional on these two "
+    "networks. The class explained is the one that network A predicts, on images for "
+    "which both networks predict it.",
+    "The two networks get noise of their own, but where the same noise is told. "
+    "`random` and `permutation` are means over five seeds. `blurred`: pixel maps "
+    "blurred until as much of their energy remains as in the super-pixels.",
 )
 
 
@@ -59,6 +61,8 @@ def run_photos(setting: Setting) -> None:
         f"{_share(found)}. For the pair of Lite1 and Lite2 the class is Lite0's."
     )
     rows = {"between architectures": found}
+    same = _compare(setting, "figure-2-photos", maps, pairs, photo_partitions(), True)
+    rows[f"between architectures{SAME_NOISE}"] = same
     write_agreement(setting, "figure-2-photos", title, rows, (note, *NOTES))
 
 
@@ -71,24 +75,31 @@ def run_small(setting: Setting) -> None:
     networks = {name: setting.network(name, k) for k, name in enumerate(splits)}
     rows = {}
     for row, pairs in pair_networks(splits, seeds).items():
-        found = []
-        for a, b in pairs:
-            pair = (networks[a], networks[b])
-            maps = setting.maps(f"cifar10-{a}", images, pair, chunk_size=50)
-            name = "figure-2-cifar10"
-            found += _compare(setting, name, maps, [pair], small_partitions())
-        if found:
-            rows[ROWS[row]] = found
+        for same_noise in (False, True) if row == "both" else (False,):
+            found = []
+            for a, b in pairs:
+                pair = (networks[a], networks[b])
+                maps = setting.maps(f"cifar10-{a}", images, pair, chunk_size=50)
+                name, which = "figure-2-cifar10", small_partitions()
+                found += _compare(setting, name, maps, [pair], which, same_noise)
+            if found:
+                rows[ROWS[row] + SAME_NOISE * same_noise] = found
     accuracies = ", ".join(f"{n} {x.accuracy:.3f}" for n, x in networks.items())
     note = (
-        f"{len(images)} test images; networks and their test accuracies: {accuracies}."
+        f"{len(images)} test images; networks and their test accuracies: {accuracies}. "
+        "Both predict the class on "
+        f"{', '.join(f'{_share(found)} ({row})' for row, found in rows.items())}."
     )
     title = "Agreement of networks trained on CIFAR-10"
     write_agreement(setting, "figure-2-cifar10", title, rows, (note, *NOTES))
 
 
-def _compare(setting, name, maps, pairs, partitions):
-    """[(agreement, images on which both networks predict the class)] of each pair."""
+def _compare(setting, name, maps, pairs, partitions, same_noise=False):
+    """[(agreement, images on which both networks predict the class)] of each pair.
+
+    With the same noise in both networks only the methods that draw any differ.
+    """
+    methods = [m for m in setting.methods() if m.seeded or not same_noise]
     store = setting.store(
         f"{name}-agreement",
         num_samples=setting.num_samples,
@@ -104,8 +115,9 @@ def _compare(setting, name, maps, pairs, partitions):
             store,
             maps,
             pair,
-            setting.methods(),
+            methods,
             partitions,
+            seed_b=pair[0].seed if same_noise else None,
             blur_like=parts.SUPERPIXEL,
             progress=setting.progress,
         )
