@@ -62,7 +62,7 @@ def test_two_models(run, album, model_file, second_file, tmp_path):
     assert [one["method"] for one in advice] == ["SimpleGradient", "SmoothGrad"]
     assert all(one["text"] in out for one in advice)
     assert (output / "evaluation.csv").is_file()
-    for picture in ("tradeoff.png", "maps.png"):
+    for picture in ("tradeoff.png", "curves.png", "maps.png"):
         assert (output / picture).stat().st_size > 5000
 
 

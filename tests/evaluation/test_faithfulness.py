@@ -104,6 +104,36 @@ def test_equals_the_metrics(measured):
         np.testing.assert_allclose(found_here, values, atol=1e-5, err_msg=name)
 
 
+def test_mean_curves_have_the_mean_areas(measured):
+    _, which, found = measured
+    assert set(found.curves) == {"deletion", "scaled", "cells"}
+    assert (found.fractions[0], found.fractions[-1]) == (0, 1)
+    for name, curves in found.curves.items():
+        assert curves.shape == (1, len(which), len(found.fractions))
+        heights = (curves[..., 1:] + curves[..., :-1]) / 2
+        areas = (heights * np.diff(found.fractions)).sum(axis=-1)
+        position = found.variants.index(name)
+        wanted = found.values[:, :, position].mean(-1)
+        np.testing.assert_allclose(areas, wanted, rtol=1e-9)
+
+
+def test_curves_of_several_chunks_are_means_over_their_images(measured):
+    maps, _, found = measured
+    predict = prediction.probabilities(maps.networks[0].model)
+    (method,) = gradient_methods(["SimpleGradient"])
+    pixel = [maps.maps(maps.networks[0], method, chunk) for chunk in maps.chunks]
+    wanted = metrics.deletion(
+        predict,
+        maps.images,
+        np.concatenate(pixel),
+        maps.targets,
+        fill=COLOUR,
+        pixels_per_step=100,
+        num_seeds=2,
+    ).curves.mean(0)
+    np.testing.assert_allclose(found.curves["deletion"][0, 0], wanted, atol=1e-5)
+
+
 def test_counts_groups(measured):
     _, _, found = measured
     assert found.groups.tolist() == [[576] * 5, [36] * 5]

@@ -60,6 +60,19 @@ def test_two_networks_choose_by_excess_within_the_margin(cosine, mu, best):
     assert "another training" not in found.text
 
 
+def test_a_gain_that_may_be_none_is_called_so():
+    found = planted((0.1, 0.3, 0.5), (0.3, 0.3, 0.3))
+    (sure,) = recommendation.recommend(found)
+    assert "tell from 0" not in sure.text
+    # Above pixels where it is chosen, by turns above and below where it is told.
+    signs = np.where(np.arange(20) % 4 == 1, -1, 1)
+    values = found.agreement.values[0, :, :, 0, 2]
+    values[1], values[2] = 0, values[0] + 0.1 * signs
+    (unsure,) = recommendation.recommend(found)
+    assert unsure.partition == "large"
+    assert "which these images don't tell from 0" in unsure.text
+
+
 @pytest.mark.parametrize(
     ("mu", "sampling", "best", "criterion"),
     [

@@ -1,6 +1,7 @@
 """Bars with their level of chance, curves and trade-offs."""
 
 import numpy as np
+from matplotlib.legend import Legend
 
 from tf_superpixel_saliency import plots
 
@@ -60,3 +61,20 @@ def test_curves_and_their_bands():
     ax = plots.plot_tradeoff({"a": ([1, 2], [3, 4], [1, 64])}, axes[0, 1])
     sizes = ax.collections[0].get_sizes()
     assert sizes[1] > sizes[0]
+
+
+def test_named_points_have_a_legend_of_their_own():
+    _, axes = plots.study_figure(1, 1)
+    points = {"SG": ([1, 2], [3, 4], [1, 64]), "SmoothGrad": ([2, 3], [1, 2], [1, 64])}
+    ax = plots.plot_tradeoff(points, axes[0, 0], labels=["pixel", "square"])
+    assert not any(
+        len(line.get_xdata()) == 2 and line.get_color() != "black"
+        for line in ax.get_lines()
+    )
+    legends = [one for one in ax.get_children() if isinstance(one, Legend)]
+    texts = [[text.get_text() for text in one.get_texts()] for one in legends]
+    assert sorted(texts) == [["SG", "SmoothGrad"], ["pixel", "square"]]
+    shown = [one for one in ax.collections if len(one.get_offsets())]
+    assert len(shown) == 4
+    shapes = [one.get_paths()[0].vertices.shape for one in shown]
+    assert shapes[0] == shapes[2] != shapes[1] == shapes[3]

@@ -61,7 +61,7 @@ def run(arguments) -> int:
                 maps,
                 methods,
                 partitions,
-                arguments.pixels_per_step,
+                _pixels_per_step(arguments, loaded[0]),
                 20,
                 progress,
             )
@@ -71,6 +71,7 @@ def run(arguments) -> int:
             evaluation_files.draw_tradeoff(
                 folder, table.rows, found, images[0, ..., 0].size
             )
+            evaluation_files.draw_curves(folder, found.fidelity)
             evaluation_files.draw_maps(
                 folder, maps, methods, partitions, arguments.value_range
             )
@@ -107,13 +108,18 @@ def _settings(arguments, loaded, names, images, methods, partitions):
         "photos": names,
         "methods": [[m.name, m.settings] for m in methods],
         "partitions": [p.name for p in partitions],
-        "pixels_per_step": arguments.pixels_per_step,
+        "pixels_per_step": _pixels_per_step(arguments, loaded[0]),
         "seed": arguments.seed,
         "images": hashlib.sha256(images).hexdigest(),
         "score": arguments.score,
         "model_output": arguments.model_output,
         "version": __version__,
     }
+
+
+def _pixels_per_step(arguments, loaded):
+    """As many steps for small images as for large ones, unless told otherwise."""
+    return arguments.pixels_per_step or -(-(loaded.size**2) // 56)
 
 
 def _networks(arguments, loaded):

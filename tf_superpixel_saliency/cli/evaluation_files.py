@@ -48,9 +48,40 @@ def draw_tradeoff(folder, rows, found, pixels) -> None:
             [row[studies.MU].mean for row in here],
             [pixels / row["groups"] for row in here],
         )
-    figure, axes = plots.study_figure(1, 1)
-    plots.plot_tradeoff(points, axes[0, 0], xlabel=stable, ylabel=studies.MU)
+    figure, axes = plots.study_figure(1, 1, 6.4, 4.4)
+    plots.plot_tradeoff(
+        points, axes[0, 0], xlabel=stable, ylabel=studies.MU, labels=found.partitions
+    )
     with whole_file(folder / "tradeoff.png") as path:
+        figure.savefig(path, format="png")
+
+
+def draw_curves(folder, fidelity) -> None:
+    """`curves.png`: Deletion and Insertion on the way, a panel a method."""
+    figure, axes = plots.study_figure(
+        len(fidelity.methods), len(fidelity.curves), 3.6, 3.0
+    )
+    for line, (name, curves) in zip(axes, fidelity.curves.items()):
+        for ax, method, lines in zip(line, fidelity.methods, curves):
+            drawn = {
+                partition: (fidelity.fractions, values)
+                for partition, values in zip(fidelity.partitions, lines)
+            }
+            verb = "removed" if name == studies.DELETION else "shown"
+            plots.plot_curves(
+                drawn,
+                ax,
+                xlabel=f"share of the pixels {verb}",
+                ylabel="probability",
+                title=f"{method}: {name}",
+            )
+            legend = ax.get_legend()
+            if ax is line[-1]:  # one for all, where it hides no curve
+                legend.set_loc("upper left")
+                legend.set_bbox_to_anchor((1, 1))
+            else:
+                legend.remove()
+    with whole_file(folder / "curves.png") as path:
         figure.savefig(path, format="png")
 
 

@@ -77,7 +77,7 @@ def add_evaluate(commands) -> None:
     )
     flags.add_photo_limit(parser)
     parser.add_argument("--noise-level", type=float, default=0.15)
-    _add_amounts(parser, pixels_per_step=896)
+    _add_amounts(parser, None, "a 56th of the pixels")
     parser.set_defaults(run=evaluate.run)
 
 
@@ -113,7 +113,7 @@ def add_reproduce(commands) -> None:
         type=flags.positive,
         help="images of each result (default: each result's own number)",
     )
-    _add_amounts(parser, pixels_per_step=224)
+    _add_amounts(parser, 224, "%(default)s")
     parser.set_defaults(run=reproduce.run)
 
 
@@ -154,7 +154,7 @@ def _command(commands, name, text, description):
     )
 
 
-def _add_amounts(parser, pixels_per_step):
+def _add_amounts(parser, pixels_per_step, told):
     parser.add_argument(
         "--num-samples",
         type=flags.positive,
@@ -171,7 +171,7 @@ def _add_amounts(parser, pixels_per_step):
         "--pixels-per-step",
         type=flags.positive,
         default=pixels_per_step,
-        help="of Deletion and Insertion (default: %(default)s)",
+        help=f"of Deletion and Insertion (default: {told})",
     )
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,10 @@ from tf_superpixel_saliency.evaluation.agreement import grouped_maps
 from tf_superpixel_saliency.evaluation.maps import MapStore, Network, span
 from tf_superpixel_saliency.evaluation.partitions import Partition, group_counts
 from tf_superpixel_saliency.evaluation.storage import PartStore
-from tf_superpixel_saliency.metrics.fidelity import perturbation_curve
+from tf_superpixel_saliency.metrics.fidelity import (
+    PerturbationCurve,
+    perturbation_curve,
+)
 from tf_superpixel_saliency.metrics.fills import fill_images
 from tf_superpixel_saliency.metrics.mu_fidelity import correlate_drops, subset_drops
 from tf_superpixel_saliency.metrics.ranking import pixel_orders
@@ -65,6 +69,9 @@ class Fidelity(NamedTuple):
         variants: (V,) names.
         values: (M, P, V, N) float64: areas, or correlations (0 where undefined).
         groups: (P, N) float64, number of groups of each image.
+        curves: name of each `Curve` → (M, P, S + 1) float64, the mean over the images
+            of the probability on the way; empty where finished parts lack them.
+        fractions: (S + 1,) float64, the share of the pixels changed.
     """
 
     methods: tuple
@@ -72,6 +79,8 @@ class Fidelity(NamedTuple):
     variants: tuple
     values: np.ndarray
     groups: np.ndarray
+    curves: Mapping = types.MappingProxyType({})
+    fractions: np.ndarray | None = None
 
     def of(self, method, partition, variant) -> np.ndarray:
         """(N,): one variant of one method and partition."""
@@ -134,14 +143,27 @@ def fidelity_of(
             make = functools.partial(work.measured, method)
             parts[method.name].append(store.arrays(key, make))
     values = [np.concatenate([p["values"] for p in x], -1) for x in parts.values()]
-    groups = np.concatenate([p["groups"] for p in next(iter(parts.values()))], -1)
+    first = next(iter(parts.values()))
+    groups = np.concatenate([p["groups"] for p in first], -1)
     return Fidelity(
         tuple(method.name for method in methods),
         tuple(partition.name for partition in partitions),
         tuple(variant.name for variant in variants),
         np.stack(values),
         groups,
+        _mean_curves(parts, variants),
+        first[0].get("fractions"),
     )
+
+
+def _mean_curves(parts, variants):
+    """Name → (M, P, S + 1), from the sums of each chunk."""
+    if not all("curves" in part for found in parts.values() for part in found):
+        return {}
+    sums = np.stack([sum(part["curves"] for part in x) for x in parts.values()])
+    count = sum(part["groups"].shape[-1] for part in next(iter(parts.values())))
+    names = [variant.name for variant in variants if isinstance(variant, Curve)]
+    return {name: sums[:, :, k] / count for k, name in enumerate(names)}
 
 
 class _Chunk:
@@ -160,21 +182,24 @@ class _Chunk:
         return [partition.segments(self.images) for partition in self.partitions]
 
     def measured(self, method):
-        """Values (P, V, n) and groups (P, n) of a method."""
+        """Values (P, V, n), curves' sums (P, C, S + 1), groups (P, n) of a method."""
         pixel = self.maps.maps(self.network, method, self.chunk)
-        values = [
-            np.stack(
-                [
-                    self._curve(v, pixel, labels)
-                    if isinstance(v, Curve)
-                    else self._correlation(v, pixel, labels)
-                    for v in self.variants
-                ]
-            )
-            for labels in self.segments
-        ]
+        values, curves = [], []
+        for labels in self.segments:
+            found = [
+                self._curve(v, pixel, labels)
+                if isinstance(v, Curve)
+                else self._correlation(v, pixel, labels)
+                for v in self.variants
+            ]
+            on_the_way = [one for one in found if isinstance(one, PerturbationCurve)]
+            values.append([getattr(one, "areas", one) for one in found])
+            curves.append([one.curves.sum(axis=0) for one in on_the_way])
         groups = [group_counts(labels, self.images) for labels in self.segments]
-        return {"values": np.stack(values), "groups": np.stack(groups)}
+        made = {"values": np.array(values), "groups": np.stack(groups)}
+        if on_the_way:
+            made |= {"curves": np.array(curves), "fractions": on_the_way[0].fractions}
+        return made
 
     def _curve(self, variant, pixel, labels):
         orders = pixel_orders(
@@ -196,7 +221,7 @@ class _Chunk:
             self.targets,
             self.amounts.pixels_per_step,
             self.amounts.batch_size,
-        ).areas
+        )
 
     def _correlation(self, variant, pixel, labels):
         key = repr((variant.grid, variant.fill))

@@ -97,7 +97,8 @@ def _told(found, method, best, criterion, values, mu, told_on, rest):
     text = (
         f"{method}: {best} (some {groups} groups). {criterion} {value.mean:.3f} "
         f"[{value.low:.3f}, {value.high:.3f}] on {value.n} images it was not chosen "
-        f"on, {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] against pixels; "
+        f"on, {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] against pixels"
+        f"{_not_told_apart(gain)}; "
         f"μFidelity {fidelity.mean:+.3f} [{fidelity.low:+.3f}, {fidelity.high:+.3f}]."
     )
     if found.agreement is None:
@@ -106,3 +107,9 @@ def _told(found, method, best, criterion, values, mu, told_on, rest):
             "nothing about another training. Give a second network for that."
         )
     return Recommendation(method, best, criterion, value, gain, fidelity, text)
+
+
+def _not_told_apart(gain):
+    """Words for a gain whose interval holds 0; none for pixels against themselves."""
+    undecided = gain.low <= 0 <= gain.high and gain.low < gain.high
+    return ", which these images don't tell from 0" if undecided else ""

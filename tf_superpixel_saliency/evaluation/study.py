@@ -186,5 +186,7 @@ def _notes(found, chosen):
         *notes,
         f"Agreement of two networks on the {share} images for which both predict the "
         "class. Chance: the second network's map shuffled, and of other images, in "
-        "the same groups. Excess = (observed − chance) / (1 − chance).",
+        "the same groups. Excess = (observed − chance) / (1 − chance). It tends to "
+        "rise with the size of groups, of whatever shape: compare squares and random "
+        "ones.",
     )

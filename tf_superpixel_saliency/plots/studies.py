@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -99,6 +100,8 @@ def plot_curves(
         style = {
             "color": COLORS[number % len(COLORS)],
             "marker": MARKERS[number % len(MARKERS)],
+            # On a curve of hundreds of points they would run into a band.
+            "markevery": -(-len(curve[0]) // 20),
         }
         ax.plot(*curve[:2], label=name, ms=4, lw=1.4, **style)
         if len(curve) == 4:
@@ -142,13 +145,21 @@ def plot_certificate(
 
 
 def plot_tradeoff(
-    points: Mapping, ax=None, *, xlabel: str = "", ylabel: str = "", title: str = ""
+    points: Mapping,
+    ax=None,
+    *,
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str = "",
+    labels=None,
 ):
     """Two measures against each other over the size of groups.
 
     Args:
         points: {name: (x, y, sizes)}, each (K,), in the order of the sizes; a point's
-            area grows with its size, pixels a group, and is written beside it.
+            area grows with its size, pixels a group.
+        labels: (K,) names of the points, each a marker with a place in a legend of
+            its own, and no lines between; None for points on a line.
         ax: matplotlib Axes; one in a new figure unless given.
         xlabel: name of the horizontal axis.
         ylabel: name of the vertical axis.
@@ -160,11 +171,29 @@ def plot_tradeoff(
     ax = canvas.own_axes(ax, (3, 4))
     for number, (name, (x, y, sizes)) in enumerate(points.items()):
         color = COLORS[number % len(COLORS)]
-        ax.plot(x, y, color=color, lw=1, alpha=0.6)
         area = 14 + 14 * np.log2(np.maximum(np.asarray(sizes, float), 1))
-        ax.scatter(x, y, area, color=color, label=name, lw=0, alpha=0.85)
+        if labels is None:
+            ax.plot(x, y, color=color, lw=1, alpha=0.6)
+            ax.scatter(x, y, area, color=color, label=name, lw=0, alpha=0.85)
+            continue
+        ax.scatter([], [], 40, color=color, label=name, lw=0)
+        for *one, marker in zip(x, y, area, itertools.cycle(MARKERS)):
+            ax.scatter(*one, color=color, marker=marker, lw=0, alpha=0.85)
     _finish(ax, xlabel, ylabel, title)
+    if labels is not None:
+        _add_marker_legend(ax, labels)
     return ax
+
+
+def _add_marker_legend(ax, labels):
+    """Right of the Axes, beside the legend of colours in them."""
+    ax.add_artist(ax.get_legend())
+    entries = [
+        ax.scatter([], [], 40, color="0.4", marker=marker, lw=0)
+        for _, marker in zip(labels, itertools.cycle(MARKERS))
+    ]
+    place = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+    ax.legend(entries, labels, fontsize=7.5, frameon=False, **place)
 
 
 def _finish(ax, xlabel, ylabel, title):
