@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.agreement import (
     MEASURES,
@@ -85,8 +87,13 @@ def run_small(setting: Setting) -> None:
             if found:
                 rows[ROWS[row] + SAME_NOISE * same_noise] = found
     accuracies = ", ".join(f"{n} {x.accuracy:.3f}" for n, x in networks.items())
+    labels = setting.data.train_labels
+    counts = np.concatenate([np.bincount(labels[seen]) for seen in splits.values()])
+    each = " to ".join(str(n) for n in sorted({counts.min(), counts.max()}))
     note = (
         f"{len(images)} test images; networks and their test accuracies: {accuracies}. "
+        f"Trained on {each} images of each class; what counts as other data shares no "
+        "image, as their saved indices say. "
         "Both predict the class on "
         f"{', '.join(f'{_share(found)} ({row})' for row, found in rows.items())}."
     )
