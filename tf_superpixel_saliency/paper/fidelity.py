@@ -51,8 +51,9 @@ def run(setting: Setting) -> None:
     title = "Fidelity of pixels, super-pixels, squares and random groups, in per cent"
     notes = (
         f"{len(images)} photos at 224×224, EfficientNet-Lite0, the predicted class; "
-        f"{setting.pixels_per_step} pixels a step; ranked by Σ_c |mean|, random order "
-        "inside a tie; the blank is black. Means over images with 95 % bootstrap "
+        f"{setting.pixels_per_step} pixels a step; ranked by Σ_c |mean|; the blank is "
+        "black. An image has one random order inside ties and one random partition, "
+        "whose spread is in the intervals. Means over images with 95 % bootstrap "
         "intervals. Photos probably seen in training.",
     )
     rows = []
