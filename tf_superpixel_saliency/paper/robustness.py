@@ -118,6 +118,9 @@ def run_robustness(setting: Setting) -> None:
             for control in parts.controls(layer, (parts.SQUARE, parts.RANDOM), 1)
         ),
     ]
+    store = setting.store(
+        "robustness", images=len(images), num_samples=setting.num_samples
+    )
     rows = []
     for method in setting.methods(["SimpleGradient", "SmoothGrad"]):
         explainer = method.explainer(network.model, setting.seed)
@@ -127,25 +130,18 @@ def run_robustness(setting: Setting) -> None:
 
         for level in setting.progress(NOISE_LEVELS, method.name):
             for name, segments, kind in plan:
-                found = robustness(
-                    explain,
-                    images,
-                    metrics.structural_similarity,
-                    level,
-                    num_samples=3,
-                    segments=segments,
-                    partition=kind,
-                    seed=setting.seed,
-                    value_range=(0, 255),
+                make = functools.partial(
+                    _robustness, explain, images, level, segments, kind, setting.seed
                 )
+                found = store.arrays(f"{method.name} {level} {name}", make)
                 rows.append(
                     {
                         "method": method.name,
                         "noise": level,
                         "partition": name,
-                        "SSIM": bootstrap_interval(found.similarity),
-                        "SSIM by chance": float(np.nanmean(found.chance)),
-                        "SSIM excess": bootstrap_interval(found.excess),
+                        "SSIM": bootstrap_interval(found["similarity"]),
+                        "SSIM by chance": float(np.nanmean(found["chance"])),
+                        "SSIM excess": bootstrap_interval(found["excess"]),
                     }
                 )
     notes = (
@@ -154,6 +150,22 @@ def run_robustness(setting: Setting) -> None:
     )
     title = "Robustness to noise in the image: SSIM with the clean image's map"
     setting.write_table(Table("robustness", title, rows, notes))
+
+
+def _robustness(explain, images, level, segments, kind, seed):
+    """Similarity, chance and excess of each image, (N,)."""
+    found = robustness(
+        explain,
+        images,
+        metrics.structural_similarity,
+        level,
+        num_samples=3,
+        segments=segments,
+        partition=kind,
+        seed=seed,
+        value_range=(0, 255),
+    )
+    return {key: getattr(found, key) for key in ("similarity", "chance", "excess")}
 
 
 def run_orthogonality(setting: Setting) -> None:

@@ -62,7 +62,8 @@ def run_tradeoff(setting: Setting) -> None:
         for field, column in (("observed", "SSIM"), ("excess", "SSIM excess")):
             points[field][method] = ([row[column].mean for row in here], y, sizes)
     title = "Stability against fidelity over the size of super-pixels"
-    setting.write_table(Table(name, title, rows, _notes(images, both)))
+    told = ", fidelity of Lite0 on all"
+    setting.write_table(Table(name, title, rows, (_note(images, both, told),)))
     figure, axes = plots.study_figure(2, 1)
     for ax, (field, values) in zip(axes[0], points.items()):
         plots.plot_tradeoff(
@@ -103,9 +104,10 @@ def run_algorithms(setting: Setting) -> None:
             if row["algorithm"] == "Quickshift"
             else str(-MARGIN < difference.low and difference.high < MARGIN).lower()
         )
-    title = "Super-pixel algorithms at equal numbers of groups, SimpleGradient"
+    title = "Super-pixel algorithms at similar numbers of groups, SimpleGradient"
     note = f"equivalent: the 95 % interval of the difference lies within ±{MARGIN}."
-    setting.write_table(Table("algorithms", title, rows, (note, *_notes(images, both))))
+    notes = (note, _note(images, both))
+    setting.write_table(Table("algorithms", title, rows, notes))
 
 
 def sized_algorithms():
@@ -228,9 +230,9 @@ def _ssim_and_cosine(found, method, partition, both):
     }
 
 
-def _notes(images, both):
+def _note(images, both, told=""):
     return (
         f"{len(images)} photos, EfficientNet-Lite0 and Lite1; stability on the "
-        f"{int(both.sum())} on which both predict the class, fidelity of Lite0 on all. "
-        "Means with 95 % bootstrap intervals.",
+        f"{int(both.sum())} on which both predict the class{told}. Means with 95 % "
+        "bootstrap intervals, conditional on these two networks."
     )
