@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from tf_superpixel_saliency import plots
 from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.agreement import (
@@ -59,22 +61,23 @@ def _run(setting, name, title, maps, pair, layer, small):
     )
     both = maps.all_predict(pair)
     gradient = [parts.Partition(parts.PIXEL, None), parts.superpixel_partition(layer)]
-    compared = [(method, gradient) for method in setting.methods()]
+    # All of them at once, so that a chunk is segmented once.
+    compared = [(setting.methods(), gradient)]
     compared += [
-        (method, [parts.Partition(REGIONS, _groups(method, pair[0]))])
+        ([method], [parts.Partition(REGIONS, _groups(method, pair[0]))])
         for method in region_methods(small=small)
     ]
     rows, bars, feet = [], {}, {}
-    for method, partitions in compared:
+    for methods, partitions in compared:
         progress = setting.progress
         result = agreement(
-            store, maps, pair, [method], partitions, _SHOWN, progress=progress
+            store, maps, pair, methods, partitions, _SHOWN, progress=progress
         )
-        for partition in result.partitions:
-            row = _row(result, method.name, partition, both)
-            rows.append({"method": method.name, "partition": partition, **row})
-            bars.setdefault(method.name, {})[partition] = row["SSIM"][:3]
-            feet.setdefault(method.name, {})[partition] = row["SSIM by chance"]
+        for method, partition in itertools.product(result.methods, result.partitions):
+            row = _row(result, method, partition, both)
+            rows.append({"method": method, "partition": partition, **row})
+            bars.setdefault(method, {})[partition] = row["SSIM"][:3]
+            feet.setdefault(method, {})[partition] = row["SSIM by chance"]
     note = f"{int(both.sum())} of {len(both)} images, those both networks agree on."
     setting.write_table(Table(name, title, rows, (note, *_NOTES)))
     figure, axes = plots.study_figure(1, 1, 9, 3.6)
