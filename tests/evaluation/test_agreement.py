@@ -1,5 +1,7 @@
 """Agreement as measured directly, on networks and on noise with known answers."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from tf_superpixel_saliency.evaluation.agreement import (
     COSINE,
     MEASURES,
     SSIM,
+    _near,
     agreement,
 )
 from tf_superpixel_saliency.evaluation.methods import gradient_methods
@@ -82,14 +85,39 @@ def test_equals_the_metrics_on_the_maps(measured):
         for start in (0, 4):
             chunk = maps.chunks[start // 4]
             a, b = (maps.maps(network, method, chunk) for network in maps.networks)
+            beside = maps.chunks[1 - start // 4]
             wanted = metrics.chance_corrected(
-                metrics.structural_similarity, a, b, segments[chunk], num_seeds=4
+                metrics.structural_similarity,
+                a,
+                b,
+                segments[chunk],
+                num_seeds=4,
+                others=maps.maps(maps.networks[1], method, beside),
             )
             for field in ("observed", "chance", "excess", "chance_other"):
                 own = found.of(method.name, "super-pixel", SSIM, field)[chunk]
                 np.testing.assert_allclose(own, getattr(wanted, field), rtol=1e-6)
             plain = found.of(method.name, "pixel", COSINE)[chunk]
             np.testing.assert_allclose(plain, metrics.cosine_similarity(a, b))
+
+
+@pytest.mark.parametrize(
+    "sizes, number, beside",
+    [
+        ((8, 8, 8, 8, 8), 0, (1, 2)),
+        ((8, 8, 8, 8, 8), 1, (0, 2)),
+        ((8, 8, 8, 8, 8), 4, (2, 3)),  # a block of its own has too few
+        ((8, 8, 8, 8, 8, 9), 4, (3, 5)),
+        ((8, 8), 0, (1,)),
+        ((50, 50), 1, ()),
+        ((5,), 0, ()),
+    ],
+)
+def test_chance_is_drawn_from_chunks_beside(sizes, number, beside):
+    ends = np.cumsum((0, *sizes))
+    chunks = [np.arange(*pair) for pair in itertools.pairwise(ends)]
+    found = _near(chunks, chunks[number], 20)
+    assert [chunk[0] for chunk in found] == [chunks[other][0] for other in beside]
 
 
 def test_networks_have_noise_of_their_own_unless_told(measured):

@@ -76,6 +76,33 @@ def test_the_candidates_are_what_they_are_said_to_be():
         assert len(set(others)) == 4 and i not in others
 
 
+def test_further_images_are_drawn_from_as_those_of_the_batch_are(small):
+    """Two images with the third as a further one: all others, each taken once."""
+    a, b, segments = small
+    measure = functools.partial(metrics.chance_corrected, SIGNED_COSINE)
+    whole = measure(a, b, segments, num_seeds=9)
+    parted = measure(a[:2], b[:2], segments[:2], num_seeds=9, others=b[2:])
+    for one, other in zip(parted, whole):
+        np.testing.assert_allclose(one, other[:2], rtol=1e-12)
+    alone = measure(a[:1], b[:1], segments[:1], num_seeds=9, others=b[1:])
+    np.testing.assert_allclose(alone.chance, whole.chance[:1], rtol=1e-12)
+    calls = recorded(a[:2], b[:2], num_seeds=1, others=b[2:])
+    assert all(len(candidates) == 3 for _, candidates in calls)
+    with pytest.raises(ValueError, match="each of shape"):
+        recorded(a, b, others=b[0])
+
+
+def test_further_heatmaps(small):
+    a, b = (np.abs(maps).sum(-1) for maps in small[:2])
+    whole = metrics.chance_corrected(metrics.l2_distance, a, b, perfect=0)
+    parted = metrics.chance_corrected(
+        metrics.l2_distance, a[:1], b[:1], perfect=0, others=b[1:]
+    )
+    np.testing.assert_allclose(parted.chance, whole.chance[:1], rtol=1e-12)
+    with pytest.raises(ValueError, match=r"each of shape \(2, 3\)"):
+        recorded(a, b, others=b[:, 1:])
+
+
 def test_shuffling_the_groups_is_shuffling_the_pixels():
     # One group a pixel, numbered in raster order, is no grouping at all.
     random = np.random.default_rng(10)

@@ -64,24 +64,76 @@ def mege_row(partition, low, high):
     return names | {"MeGe": (low + high) / 2, "MeGe low": low, "MeGe high": high}
 
 
-@pytest.mark.parametrize(
-    "random, verdict",
-    [
-        ((0.40, 0.45), HOLDS),
-        ((0.58, 0.62), CANNOT_BE_TOLD),
-        ((0.70, 0.80), DOES_NOT_HOLD),
-    ],
-)
-def test_mege_has_to_lie_above_that_of_random_groups_too(random, verdict):
+def mege_difference(less, better, distance="L2"):
+    row = {"method": "SmoothGrad", "distance": distance, "less": less}
+    ends = {
+        "distance less": -0.2,
+        "distance less low": -0.3,
+        "distance less high": -0.1,
+    }
+    return row | ends | {"better": better}
+
+
+@pytest.mark.parametrize("verdict", [HOLDS, CANNOT_BE_TOLD, DOES_NOT_HOLD])
+def test_mege_has_to_lie_above_that_of_random_groups_too(verdict):
     rows = [
         mege_row("pixel", 0.4, 0.5),
         mege_row("super-pixel", 0.6, 0.65),
-        mege_row("random", *random),
+        mege_row("random", 0.5, 0.6),
     ]
-    ((case, figure, _, found),) = claim_judges.mege(rows)
+    differences = [
+        mege_difference("pixel", HOLDS),
+        mege_difference("random", verdict),
+        mege_difference("square", DOES_NOT_HOLD),
+        mege_difference("random", DOES_NOT_HOLD, "normalised L2"),
+    ]
+    ((case, figure, chance, found),) = claim_judges.mege(rows, differences)
     assert found == verdict
     assert case == "SmoothGrad, L2"
     assert figure == "0.450 [0.400, 0.500] → 0.625 [0.600, 0.650]"
+    assert chance == "random groups 0.550 [0.500, 0.600]"
+
+
+def test_mege_of_regions_is_judged_at_norm_1_alone():
+    rows = [
+        mege_difference("LIME", HOLDS, "normalised L2"),
+        mege_difference("LIME", DOES_NOT_HOLD),
+        mege_difference("pixel", DOES_NOT_HOLD, "normalised L2"),
+    ]
+    ((case, figure, _, found),) = claim_judges.mege_of_regions(rows)
+    assert case == "SmoothGrad against LIME, normalised L2"
+    assert (figure, found) == ("distance -0.200 [-0.300, -0.100]", HOLDS)
+
+
+def region_row(name, less, low, high, better):
+    row = {"map": name, "less": less, "difference": (low + high) / 2}
+    ends = {"difference low": low, "difference high": high}
+    return row | ends | {"better": better}
+
+
+def test_methods_of_regions_are_judged_by_paired_differences():
+    rows = [
+        region_row("SmoothGrad, super-pixel", "LIME", 0.1, 0.3, HOLDS),
+        region_row("SmoothGrad, super-pixel", "RISE", 0.1, 0.3, HOLDS),
+        region_row("SmoothGrad, pixel", "LIME", -0.3, -0.1, DOES_NOT_HOLD),
+    ]
+    ((case, figure, chance, found),) = claim_judges.regions(rows)
+    assert (case, chance, found) == ("SmoothGrad against LIME", 0.0, HOLDS)
+    assert figure == "+0.200 [+0.100, +0.300]"
+
+
+@pytest.mark.parametrize(
+    "low, high, verdict",
+    [(-0.3, -0.1, HOLDS), (0.1, 0.3, DOES_NOT_HOLD), (-0.1, 0.3, CANNOT_BE_TOLD)],
+)
+def test_grad_cam_is_the_other_way_round(low, high, verdict):
+    rows = [
+        region_row("SimpleGradient, pixel", "GradCAM", low, high, ""),
+        region_row("SimpleGradient, super-pixel", "GradCAM", 0.1, 0.3, HOLDS),
+    ]
+    ((case, figure, _, found),) = claim_judges.grad_cam(rows)
+    assert (case, found) == ("GradCAM less SimpleGradient", verdict)
+    assert figure.endswith(f"[{-high:+.3f}, {-low:+.3f}]")
 
 
 def ssim(low, high):

@@ -106,7 +106,8 @@ def agreement(
     """Observed agreement and chance of every image, method, partition and measure.
 
     Where several partitions have one name, as random ones of several seeds do, each
-    gets its share of the draws of chance.
+    gets its share of the draws of chance. The other images that chance is drawn from
+    are those of the chunk and, where it has too few, of the chunks beside it.
 
     Args:
         store: where finished parts are kept.
@@ -130,6 +131,9 @@ def agreement(
             key = f"{method.name} {a.name} {b.name} {span(chunk)}"
             if seed_b is not None:
                 key += f" seed {seed_b}"
+            near = _near(maps.chunks, chunk, num_seeds)
+            if near:
+                key += f" among {span(np.sort(np.concatenate([chunk, *near])))}"
             make = functools.partial(_chunk_part, settings, method, chunk, segments)
             parts[method.name].append(store.arrays(key, make))
     values = np.stack(
@@ -178,24 +182,38 @@ def _chunk_part(settings, method, chunk, segments):
     a, b = settings.pair
     maps_a = settings.maps.maps(a, method, chunk)
     maps_b = settings.maps.maps(b, method, chunk, settings.seed_b)
+    near = _near(settings.maps.chunks, chunk, settings.num_seeds)
+    others = [settings.maps.maps(b, method, c, settings.seed_b) for c in near]
+    measured = functools.partial(
+        _corrected, settings, maps_a, maps_b, np.concatenate([maps_b[:0], *others])
+    )
     names = [partition.name for partition in segments.partitions]
     values, groups = [], []
     for name, labels in zip(names, segments.found):
         draws = max(1, round(settings.num_seeds / names.count(name)))
-        found = _corrected(settings, maps_a, maps_b, draws, segments=labels)
-        values.append(found)
+        values.append(measured(draws, segments=labels))
         groups.append(group_counts(labels, segments.images))
     if settings.blur_like:
         like = names.index(settings.blur_like)
         grouped = grouped_maps(maps_a, segments.found[like])
         smooth = functools.partial(_blurred, blur.matched_sigmas(maps_a, grouped))
-        draws = settings.num_seeds
-        values.append(_corrected(settings, maps_a, maps_b, draws, smooth=smooth))
+        values.append(measured(settings.num_seeds, smooth=smooth))
         groups.append(groups[like])
     return {"values": np.stack(values), "groups": np.stack(groups)}
 
 
-def _corrected(settings, maps_a, maps_b, num_seeds, **grouping):
+def _near(chunks, chunk, count):
+    """Chunks beside one, whose images and its own are more than `count` where possible.
+
+    They come in blocks, so that images added behind a block leave it as it is.
+    """
+    together = -(-(count + 1) // len(chunks[0]))
+    number = [c[0] for c in chunks].index(chunk[0])
+    first = min(number // together * together, max(0, len(chunks) - together))
+    return [c for c in chunks[first : first + together] if c[0] != chunk[0]]
+
+
+def _corrected(settings, maps_a, maps_b, others, num_seeds, **grouping):
     """(n, K, 5) float64."""
     measures = settings.measures
 
@@ -207,6 +225,7 @@ def _corrected(settings, maps_a, maps_b, num_seeds, **grouping):
         maps_a,
         maps_b,
         num_seeds=num_seeds,
+        others=others,
         perfect=[m.perfect for m in measures],
         **grouping,
     )

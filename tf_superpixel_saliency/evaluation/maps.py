@@ -20,7 +20,7 @@ class Network(NamedTuple):
         name: short, unique among those compared.
         model: what an explainer takes.
         seed: of its noise; two networks are compared under seeds of their own.
-        accuracy: on test images, None where it isn't known.
+        accuracy: on images that it was not trained on, None where it isn't known.
         model_output: "probability", "logit" or "auto", as for an explainer.
     """
 

@@ -34,6 +34,7 @@ def chance_corrected(
     perfect=1.0,
     smooth: Callable | None = None,
     weights: str = "mean",
+    others=None,
 ) -> ChanceCorrected:
     """A measure of agreement, the value that it has by chance, and the excess.
 
@@ -44,10 +45,10 @@ def chance_corrected(
 
     - `chance_shuffled`: B's map of the image with its pixels shuffled, all channels of
       a pixel together, then grouped; the mean over `num_seeds` shuffles;
-    - `chance_other`: B's map of another image of the batch, grouped by this image's
-      segments; the mean over `num_seeds` other images, each taken once, or over all
-      where there are fewer. A distance that is not normalised then also depends on
-      that map's scale.
+    - `chance_other`: B's map of another image, of the batch or of `others`, grouped by
+      this image's segments; the mean over `num_seeds` other images, each taken once,
+      or over all where there are fewer. A distance that is not normalised then also
+      depends on that map's scale.
 
     `chance` is the mean of the two, and excess = (observed − chance)/(perfect −
     chance): 0 for maps that agree by chance alone, 1 for equal ones.
@@ -73,14 +74,16 @@ def chance_corrected(
         smooth: (map (H, W, C), number of the image) → a map of the same shape, what
             is done to each map in place of grouping it; not with `segments`.
         weights: of the grouping, "mean" or "sqrt", as `GroupIndicator` has them.
+        others: (M, H, W, C), or (M, H, W) for heatmaps: B's maps of further images,
+            for a batch that has fewer than `num_seeds` + 1.
 
     Returns:
         `ChanceCorrected(observed, chance, excess, chance_shuffled, chance_other)`,
         each (N,) float64. A draw that is NaN (say another image's zero map) is left
         out of its mean. `chance_other` is NaN where no other image has a value, as in
-        a batch of one, and `chance` then is `chance_shuffled`. `excess` is NaN where
-        `observed` or `chance` is, or where chance itself is perfect, as for the cosine
-        of positive heatmaps in one group.
+        a batch of one without `others`, and `chance` then is `chance_shuffled`.
+        `excess` is NaN where `observed` or `chance` is, or where chance itself is
+        perfect, as for the cosine of positive heatmaps in one group.
 
     Raises:
         ValueError, TypeError: shapes that don't fit, no image, segments that aren't
@@ -98,12 +101,13 @@ def chance_corrected(
             raise ValueError("Give segments or smooth, what is done to maps, not both.")
         segments = checks.checked_segments(segments, maps_a.shape)
     checks.checked_choice("weights", weights, WEIGHTS)
+    others = _checked_others(others, maps_b, heatmaps)
     rows = []
     for i in range(len(maps_a)):
         labels = None if segments is None else segments[i].ravel().astype(np.intp)
         finish = functools.partial(_finished, smooth, i)
         draw = np.random.default_rng([seed, i])
-        drawn = _candidates(maps_b, i, labels, weights, num_seeds, draw)
+        drawn = _candidates(maps_b, i, others, labels, weights, num_seeds, draw)
         candidates = np.stack([finish(one) for one in drawn])
         own = finish(_grouped(maps_a[i], labels, weights))
         own = np.broadcast_to(own, candidates.shape)
@@ -122,14 +126,32 @@ def chance_corrected(
     )
 
 
-def _candidates(maps_b, i, labels, weights, num_seeds, draw):
+def _checked_others(others, maps_b, heatmaps):
+    """(M, H, W, C) of the maps' own type, M = 0 for None."""
+    if others is None:
+        return maps_b[:0]
+    others = np.asarray(others)
+    if heatmaps and others.ndim == 3:
+        others = others[..., None]
+    if others.ndim != 4 or others.shape[1:] != maps_b.shape[1:]:
+        raise ValueError(
+            "others must be maps of further images like maps_b, each of shape "
+            f"{maps_b.shape[1 : 3 if heatmaps else 4]}, but came with shape "
+            f"{others.shape}."
+        )
+    return others.astype(maps_b.dtype, copy=False)
+
+
+def _candidates(maps_b, i, others, labels, weights, num_seeds, draw):
     """B's map of image i, its shuffles, and B's maps of other images, all grouped."""
     yield _grouped(maps_b[i], labels, weights)
     for _ in range(num_seeds):
         yield _shuffled(maps_b[i], labels, weights, draw)
-    others = draw.permutation(len(maps_b) - 1)[:num_seeds]
-    for other in others + (others >= i):
-        yield _grouped(maps_b[other], labels, weights)
+    numbers = draw.permutation(len(maps_b) - 1 + len(others))[:num_seeds]
+    for number in numbers + (numbers >= i):
+        inside = number < len(maps_b)
+        other = maps_b[number] if inside else others[number - len(maps_b)]
+        yield _grouped(other, labels, weights)
 
 
 def _finished(smooth, number, one_map):

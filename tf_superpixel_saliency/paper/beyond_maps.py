@@ -11,6 +11,7 @@ from tf_superpixel_saliency.evaluation.methods import gradient_methods
 from tf_superpixel_saliency.evaluation.prediction import probabilities
 from tf_superpixel_saliency.metrics.mu_fidelity import SubsetDrops, subset_drops
 from tf_superpixel_saliency.paper.experiment import MissingData, Setting
+from tf_superpixel_saliency.paper.notes import networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift, SquareGrid
 
 NUM_PHOTOS, NUM_TEST_IMAGES, NUM_FOLDS = 12, 100, 3
@@ -122,14 +123,10 @@ class Pool:
 
     def note(self) -> str:
         """Which images and networks, in a sentence."""
-        accuracies = ", ".join(
-            name if one.accuracy is None else f"{name} ({one.accuracy:.3f})"
-            for name, one in self.networks.items()
-        )
         seen = (
-            " (probably seen in training by all three, which share their data)"
+            ", probably seen in training by all networks, which share their data"
             if self.data == "photos"
-            else ", with test accuracies"
+            else ""
         )
         which = (
             f"all {len(self.kept)} images"
@@ -137,7 +134,8 @@ class Pool:
             else f"the {len(self.images)} of {len(self.kept)} images whose class all "
             "networks predict"
         )
-        return f"{self.data}: {which}; networks{seen}: {accuracies}."
+        networks = networks_note(self.networks.values())
+        return f"{self.data}: {which}{seen}. {networks}"
 
 
 def pools(setting: Setting) -> list[Pool]:

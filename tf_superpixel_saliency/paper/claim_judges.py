@@ -16,6 +16,8 @@ from tf_superpixel_saliency.paper.tradeoff import MARGIN
 
 RATIO = "ε' / ε"
 NOT_CONTRADICTED = "not contradicted"
+# Names of partitions among what a map is compared with.
+PARTITIONS = ("pixel", "square", "random", "permutation", "one group")
 FIDELITY = (
     "Deletion, dataset mean ↓",
     "Insertion, blur ↑",
@@ -114,68 +116,55 @@ def _fidelity_word(row, other):
     return DOES_NOT_HOLD if ends[1] <= 0 else CANNOT_BE_TOLD
 
 
-def mege(rows):
-    """Above both pixels and random groups, or below one of them."""
+def mege(rows, differences):
+    """Higher than that of both pixels and random groups, or lower than one's."""
+    words = {
+        (row["method"], row["distance"], row["less"]): row["better"]
+        for row in differences
+    }
     judged = []
     for row in rows:
         if row["partition"] != "super-pixel":
             continue
+        key = row["method"], row["distance"]
         others = {
-            r["partition"]: r
-            for r in rows
-            if (r["method"], r["distance"]) == (row["method"], row["distance"])
+            r["partition"]: r for r in rows if (r["method"], r["distance"]) == key
         }
-        pixel, random = others["pixel"], others["random"]
-        case = f"{row['method']}, {row['distance']}"
-        figure = f"{_figure(pixel, 'MeGe')} → {_figure(row, 'MeGe')}"
-        chance = f"random groups {_figure(random, 'MeGe')}"
-        words = {_apart(row, other, "MeGe") for other in (pixel, random)}
-        word = min(words, key=(DOES_NOT_HOLD, CANNOT_BE_TOLD, HOLDS).index)
-        judged.append((case, figure, chance, word))
+        figure = f"{_figure(others['pixel'], 'MeGe')} → {_figure(row, 'MeGe')}"
+        chance = f"random groups {_figure(others['random'], 'MeGe')}"
+        found = {words[(*key, other)] for other in ("pixel", "random")}
+        word = min(found, key=(DOES_NOT_HOLD, CANNOT_BE_TOLD, HOLDS).index)
+        judged.append((", ".join(key), figure, chance, word))
     return judged
 
 
 def mege_of_regions(rows):
     """Beside the methods of regions, maps of norm 1: their raw size is their own."""
-    rows = [row for row in rows if row["distance"] == "normalised L2"]
-    judged = []
-    for row in rows:
-        for region in rows:
-            if (row["partition"], region["partition"]) != ("super-pixel", "regions"):
-                continue
-            figure = f"{_figure(row, 'MeGe')} against {_figure(region, 'MeGe')}"
-            case = f"{row['method']} against {region['method']}, normalised L2"
-            judged.append((case, figure, None, _apart(row, region, "MeGe")))
-    return judged
-
-
-def _apart(row, other, key):
-    """Whether a row's interval lies above another's, below it, or neither.
-
-    Stricter than an interval of the difference, for tables that hold none.
-    """
-    if row[f"{key} low"] > other[f"{key} high"]:
-        return HOLDS
-    below = row[f"{key} high"] < other[f"{key} low"]
-    return DOES_NOT_HOLD if below else CANNOT_BE_TOLD
+    return [
+        (
+            f"{row['method']} against {row['less']}, {row['distance']}",
+            f"distance {_interval(row, 'distance less')}",
+            None,
+            row["better"],
+        )
+        for row in rows
+        if row["distance"] == "normalised L2" and row["less"] not in PARTITIONS
+    ]
 
 
 def regions(rows):
-    own = {r["method"]: r for r in rows if r["partition"] == "super-pixel"}
-    regions = [r for r in rows if r["partition"] == "regions"]
-    judged = []
-    for method, row in own.items():
-        for region in regions:
-            if region["method"] == "RISE":
-                continue  # not compared in the paper
-            word = _apart(row, region, "SSIM excess")
-            figures = [_figure(one, "SSIM excess") for one in (row, region)]
-            figure = " against ".join(figures)
-            chance = f"{row['SSIM by chance']:.3f}, {region['SSIM by chance']:.3f}"
-            judged.append(
-                (f"{method} against {region['method']}", figure, chance, word)
-            )
-    return judged
+    """Super-pixel maps less those of methods of regions."""
+    return [
+        (
+            f"{row['map'].removesuffix(', super-pixel')} against {row['less']}",
+            _interval(row, "difference"),
+            0.0,
+            row["better"],
+        )
+        for row in rows
+        # RISE is not compared in the paper.
+        if row["map"].endswith(", super-pixel") and row["less"] != "RISE"
+    ]
 
 
 def algorithms(rows):
@@ -288,6 +277,17 @@ def definition(rows):
     return judged
 
 
+def _apart(row, other, key):
+    """Whether a row's interval lies above another's, below it, or neither.
+
+    Stricter than an interval of the difference, for tables that hold none.
+    """
+    if row[f"{key} low"] > other[f"{key} high"]:
+        return HOLDS
+    below = row[f"{key} high"] < other[f"{key} low"]
+    return DOES_NOT_HOLD if below else CANNOT_BE_TOLD
+
+
 def stability(rows):
     def ratios(partition):
         return {
@@ -322,14 +322,17 @@ def cost(rows):
 
 
 def grad_cam(rows):
-    """Grad-CAM's excess beside that of the pixel gradient."""
-    (own,) = (row for row in rows if row["method"] == "GradCAM")
-    pixel = next(
+    """Grad-CAM's excess less that of the pixel gradient."""
+    (row,) = (
         row
         for row in rows
-        if (row["method"], row["partition"]) == ("SimpleGradient", "pixel")
+        if (row["map"], row["less"]) == ("SimpleGradient, pixel", "GradCAM")
     )
-    figure = " → ".join(_figure(one, "SSIM excess") for one in (pixel, own))
-    chance = f"{pixel['SSIM by chance']:.3f} → {own['SSIM by chance']:.3f}"
-    word = _apart(own, pixel, "SSIM excess")
-    return [("SimpleGradient → GradCAM", figure, chance, word)]
+    low, high = -row["difference high"], -row["difference low"]
+    turned = {
+        "difference": -row["difference"],
+        "difference low": low,
+        "difference high": high,
+    }
+    figure = _interval(turned, "difference")
+    return [("GradCAM less SimpleGradient", figure, 0.0, _sign(low, high))]

@@ -19,6 +19,7 @@ from tf_superpixel_saliency.evaluation.methods import gradient_methods
 from tf_superpixel_saliency.evaluation.storage import PartStore, whole_file
 from tf_superpixel_saliency.paper.cifar10 import LabelledImages, load_images
 from tf_superpixel_saliency.paper.networks import Networks, load_networks
+from tf_superpixel_saliency.paper.notes import PUBLISHED_ACCURACIES
 
 
 class Photos(NamedTuple):
@@ -134,7 +135,8 @@ class Setting:
         for number in range(3):
             name = f"efficientnet-lite{number}"
             model = demo.load_model(name)
-            found.append(Network(name, model, self.seed + number))
+            accuracy = PUBLISHED_ACCURACIES[name]
+            found.append(Network(name, model, self.seed + number, accuracy))
         return tuple(found)
 
     # -- what is kept -------------------------------------------------------------

@@ -13,6 +13,7 @@ from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics import intervals
 from tf_superpixel_saliency.metrics.verdicts import holm
 from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.notes import groups_note, networks_note
 from tf_superpixel_saliency.superpixels import Quickshift
 
 NUM_PHOTOS, NUM_FACTORIAL = 200, 8
@@ -50,11 +51,12 @@ def run(setting: Setting) -> None:
     found = measure(setting, "table-1", images, setting.methods(), variants())
     title = "Fidelity of pixels, super-pixels, squares and random groups, in per cent"
     notes = (
-        f"{len(images)} photos at 224×224, EfficientNet-Lite0, the predicted class; "
+        f"{len(images)} photos at 224×224, the predicted class; "
         f"{setting.pixels_per_step} pixels a step; ranked by Σ_c |mean|; the blank is "
         "black. An image has one random order inside ties and one random partition, "
         "whose spread is in the intervals. Means over images with 95 % bootstrap "
         "intervals. Photos probably seen in training.",
+        _made_of(setting, images),
     )
     rows = []
     for method in found.methods:
@@ -82,12 +84,16 @@ def measure(setting, name, images, methods, rows, which=None, num_seeds=1):
         num_seeds=num_seeds,
         partitions=[partition.name for partition in which],
         variants=[list(map(str, variant)) for variant in rows],
-        seed=setting.seed,
     )
     amounts = Amounts(setting.pixels_per_step, num_seeds, seed=setting.seed)
     return faithfulness.fidelity_of(
         store, maps, networks[0], methods, which, rows, amounts, setting.progress
     )
+
+
+def _made_of(setting, images):
+    networks = networks_note(setting.photo_networks[:1])
+    return f"{networks} {groups_note(partitions(), images)}"
 
 
 def _at(found, partition):
@@ -151,9 +157,10 @@ def run_factorial(setting: Setting) -> None:
             row[partition] = float(values.mean())
         table.append(row)
     title = "Deletion and Insertion of SimpleGradient under every choice, in per cent"
-    note = (
+    notes = (
         f"Means over {len(images)} photos, {setting.pixels_per_step} pixels a step. "
         "scaled: √|S|·Σ_c |mean|; map: by the ungrouped gradient; unit: side in pixels "
-        "of the cells that are ranked."
+        "of the cells that are ranked.",
+        _made_of(setting, images),
     )
-    setting.write_table(Table("table-1-factorial", title, table, (note,)))
+    setting.write_table(Table("table-1-factorial", title, table, notes))

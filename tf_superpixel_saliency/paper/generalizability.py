@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -12,12 +13,24 @@ from tf_superpixel_saliency.evaluation.agreement import grouped_maps
 from tf_superpixel_saliency.evaluation.methods import region_methods
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics.generalizability import mege_and_reco
-from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
+from tf_superpixel_saliency.metrics.intervals import (
+    Interval,
+    bootstrap_interval,
+    paired_difference,
+)
+from tf_superpixel_saliency.metrics.verdicts import (
+    CANNOT_BE_TOLD,
+    DOES_NOT_HOLD,
+    HOLDS,
+    holm,
+)
 from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.notes import groups_note, networks_note
 from tf_superpixel_saliency.paper.plan import NUM_FOLDS
 from tf_superpixel_saliency.superpixels import SLIC
 
 IMAGES_A_FOLD = 200
+REGIONS = "regions"
 _CHUNK = 50
 _REGION_METHODS = ("LIME", "ScoreCAM", "XRAI", "GradCAM")
 _DISTANCES = {
@@ -34,7 +47,7 @@ def run(setting: Setting) -> None:
     predicted = np.stack([maps.predicted(network) for network in networks])
     layer = SLIC(n_segments=100)
     gradient = parts.with_controls(layer, num_seeds=1)
-    whole = [parts.Partition("regions", None)]
+    whole = [parts.Partition(REGIONS, None)]
     regions = region_methods(_REGION_METHODS, small=True)
     store = setting.store(
         "figure-2-mege", num_samples=setting.num_samples, num_steps=setting.num_steps
@@ -50,7 +63,7 @@ def run(setting: Setting) -> None:
                     key,
                     functools.partial(_records, lookup, predicted, labels, folds, name),
                 )
-    _write(setting, rows, networks, len(images))
+    _write(setting, rows, networks, images, gradient)
 
 
 def _held_out(setting):
@@ -110,50 +123,89 @@ def _records(lookup, predicted, labels, folds, name):
             "distance": name,
             "mege": found.mege,
             "reco": found.reco,
-            "same": _by_image(found.same),
+            # Pairs of one image come and go together in an interval.
+            "images": np.asarray(found.same.images),
+            "same": np.asarray(found.same.distances, np.float64),
             "different": len(found.different.distances),
         }
     ]
 
 
-def _by_image(pairs):
-    """The mean distance of each image in S=."""
-    images = np.asarray(pairs.images)
-    distances = np.asarray(pairs.distances, np.float64)
-    return [float(distances[images == image].mean()) for image in np.unique(images)]
+def _by_image(images):
+    """Settings of an interval in which all pairs of an image come and go together."""
+    return {"clusters": np.zeros(len(images)), "images": images}
 
 
-def _write(setting, records, networks, count):
+def _write(setting, records, networks, images, partitions):
     rows, bars = [], {name: {} for name in _DISTANCES}
     for record in records:
-        mean = bootstrap_interval(record["same"])
+        mean = bootstrap_interval(record["same"], **_by_image(record["images"]))
         # 1/(1 + d) falls as d rises: the ends of the interval change places.
-        ends = [1 / (1 + value) for value in (mean.mean, mean.high, mean.low)]
+        ends = [1 / (1 + value) for value in (mean.high, mean.low)]
         rows.append(
             {
                 "method": record["method"],
                 "partition": record["partition"],
                 "distance": record["distance"],
-                "MeGe": mean._replace(mean=record["mege"], low=ends[1], high=ends[2]),
+                "MeGe": mean._replace(mean=record["mege"], low=ends[0], high=ends[1]),
                 "ReCo": record["reco"],
-                "images in S=": mean.n,
+                "images in S=": len(np.unique(record["images"])),
                 "pairs in S≠": record["different"],
             }
         )
         shown = rows[-1]["MeGe"][:3]
         bars_here = bars[record["distance"]].setdefault(record["method"], {})
         bars_here[record["partition"]] = shown
-    accuracies = ", ".join(f"{n.name} {n.accuracy:.3f}" for n in networks)
     notes = (
-        f"{count} training images, each from the fold one network did not see; five "
-        f"networks, test accuracy {accuracies}; the true label is explained. MeGe = "
-        "1/(1 + mean distance over S=), ReCo the greatest TPR + TNR − 1.",
+        f"{len(images)} training images, each from the fold one network did not see, "
+        "by five networks; the true label is explained. MeGe = 1/(1 + mean distance "
+        "over S=), with a 95 % bootstrap interval over images; ReCo the greatest TPR + "
+        "TNR − 1.",
         "Raw L2 shrinks with any averaging, and MeGe rises with it: compare random "
         "groups, and maps of norm 1.",
+        f"{networks_note(networks)} {groups_note(partitions, images)}",
     )
     title = "Generalizability: MeGe and ReCo on five folds of CIFAR-10"
     setting.write_table(Table("figure-2-mege", title, rows, notes))
+    setting.write_table(_differences(records, title, notes))
     figure, axes = plots.study_figure(2, 1, 8, 3.6)
     for ax, (distance, values) in zip(axes[0], bars.items()):
         plots.plot_measure(values, ax, ylabel="MeGe", title=f"{distance} distance")
     setting.write_figure("figure-2-mege", figure)
+
+
+def _differences(records, title, notes):
+    """Distances of super-pixel maps less those of others, p-values after Holm."""
+    by_name = {(r["method"], r["partition"], r["distance"]): r for r in records}
+    methods = dict.fromkeys(m for m, p, _ in by_name if p == parts.SUPERPIXEL)
+    partitions = dict.fromkeys(p for m, p, _ in by_name if m in methods)
+    others = [p for p in partitions if p != parts.SUPERPIXEL]
+    regions = list(dict.fromkeys(m for m, p, _ in by_name if p == REGIONS))
+    made = []
+    for distance, other in itertools.product(_DISTANCES, [*others, *regions]):
+        family = []
+        for method in methods:
+            own = by_name[method, parts.SUPERPIXEL, distance]
+            key = (other, REGIONS) if other in regions else (method, other)
+            pairs = own["same"], by_name[(*key, distance)]["same"]
+            family.append(paired_difference(*pairs, **_by_image(own["images"])))
+        adjusted = holm([one.p_value for one in family])
+        for method, one, p_value in zip(methods, family, adjusted):
+            made.append(
+                {
+                    "distance": distance,
+                    "method": method,
+                    "less": other,
+                    "distance less": Interval(*one[:5]),
+                    "p after Holm": float(p_value),
+                    "better": _word(one, p_value),
+                }
+            )
+    return Table("figure-2-mege-differences", f"{title}: differences", made, notes)
+
+
+def _word(difference, p_value):
+    """Whether a distance is smaller."""
+    if difference.high < 0 and p_value < 0.05:
+        return HOLDS
+    return DOES_NOT_HOLD if difference.low > 0 else CANNOT_BE_TOLD

@@ -11,6 +11,7 @@ from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics import structural_similarity
 from tf_superpixel_saliency.metrics.chance import chance_corrected
 from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.notes import networks_note
 from tf_superpixel_saliency.paper.tradeoff import sized_algorithms
 from tf_superpixel_saliency.superpixels import Quickshift
 
@@ -30,6 +31,7 @@ def run_figure_1(setting: Setting) -> None:
         found = [maps.maps(network, method, chunk) for network in pair]
         for partition, labels in (("pixel", None), ("super-pixel", segments)):
             corrected = chance_corrected(structural_similarity, *found, labels)
+            counts = parts.group_counts(labels, images)
             for network, own in zip(pair, found):
                 column = f"{network.name.removeprefix('efficientnet-')}"
                 picture = pictures.setdefault(f"{method.name}, {partition}", {})
@@ -39,6 +41,7 @@ def run_figure_1(setting: Setting) -> None:
                     "photo": names[i],
                     "method": method.name,
                     "partition": partition,
+                    "groups": int(counts[i]),
                     "SSIM": float(corrected.observed[i]),
                     "by chance": float(corrected.chance[i]),
                     "excess": float(corrected.excess[i]),
@@ -47,7 +50,8 @@ def run_figure_1(setting: Setting) -> None:
             ]
     labelled = {_with_ssim(key, rows): value for key, value in pictures.items()}
     title = "The same photos under two networks"
-    setting.write_table(Table("figure-1", title, rows))
+    notes = (networks_note(pair),)
+    setting.write_table(Table("figure-1", title, rows, notes))
     _write_grid(setting, "figure-1", images[:_FIGURE_1], labelled)
 
 
@@ -61,27 +65,21 @@ def _with_ssim(key, rows):
 def run_figure_3(setting: Setting) -> None:
     """Four methods, with pixels and with super-pixels."""
     maps, images, names = _maps(setting)
-    network, chunk = setting.photo_networks[0], maps.chunks[0]
+    pair, chunk = setting.photo_networks[:2], maps.chunks[0]
     layer = Quickshift()
     segments = np.asarray(layer(images[chunk]))
     pictures, rows = {}, []
     for method in setting.methods():
-        pixel = maps.maps(network, method, chunk)
-        grouped = grouped_maps(pixel, segments)
-        pictures[method.name] = {"pixel": pixel[:_FIGURE_3]}
-        pictures[method.name]["super-pixel"] = grouped[:_FIGURE_3]
-        for i in range(_FIGURE_3):
-            energy = [np.square(m[i], dtype=np.float64).sum() for m in (grouped, pixel)]
-            rows.append(
-                {
-                    "photo": names[i],
-                    "method": method.name,
-                    "groups": int(segments[i].max()) + 1,
-                    "energy that remains": float(energy[0] / energy[1]),
-                }
-            )
+        pixel, other = (maps.maps(network, method, chunk) for network in pair)
+        pictures[method.name] = {}
+        for partition, labels in (("pixel", None), ("super-pixel", segments)):
+            grouped = grouped_maps(pixel, labels)
+            pictures[method.name][partition] = grouped[:_FIGURE_3]
+            head = {"method": method.name, "partition": partition}
+            told = _numbers(images, pixel, other, labels)
+            rows += [{"photo": names[i], **head, **told[i]} for i in range(_FIGURE_3)]
     title = "Pixel maps and super-pixel maps of EfficientNet-Lite0"
-    setting.write_table(Table("figure-3", title, rows))
+    setting.write_table(Table("figure-3", title, rows, _notes(setting)))
     _write_grid(setting, "figure-3", images[:_FIGURE_3], pictures)
 
 
@@ -90,7 +88,7 @@ def run_figure_4(setting: Setting) -> None:
     maps, images, names = _maps(setting)
     chunk = maps.chunks[0]
     (method,) = setting.methods(["SimpleGradient"])
-    pixel = maps.maps(setting.photo_networks[0], method, chunk)
+    pixel, other = (maps.maps(n, method, chunk) for n in setting.photo_networks[:2])
     layers = {
         f"max_dist {distance}": Quickshift(max_dist=distance)
         for distance in MAX_DISTANCES
@@ -102,17 +100,45 @@ def run_figure_4(setting: Setting) -> None:
     ):
         for name, layer in chosen.items():
             segments = np.asarray(layer(images[chunk]))
-            grouped = grouped_maps(pixel, segments)
-            counts = parts.group_counts(segments, images[chunk])
-            label = f"{name}, {int(np.median(counts))} groups"
-            pictures[family][label] = grouped[:_FIGURE_4]
+            told = _numbers(images, pixel, other, segments)
+            label = f"{name}, {int(np.median([n['groups'] for n in told]))} groups"
+            pictures[family][label] = grouped_maps(pixel, segments)[:_FIGURE_4]
             rows += [
-                {"photo": names[i], "super-pixels": name, "groups": int(counts[i])}
+                {"photo": names[i], "super-pixels": name, **told[i]}
                 for i in range(_FIGURE_4)
             ]
     title = "SimpleGradient under sizes and algorithms of super-pixels"
-    setting.write_table(Table("figure-4", title, rows))
+    setting.write_table(Table("figure-4", title, rows, _notes(setting)))
     _write_grid(setting, "figure-4", images[:_FIGURE_4], pictures, rows="methods")
+
+
+def _numbers(images, pixel, other, segments):
+    """A row an image: groups, energy left of the pixel map, and agreement."""
+    agreed = chance_corrected(structural_similarity, pixel, other, segments)
+    counts = parts.group_counts(segments, images)
+    energies = [
+        np.square(maps, dtype=np.float64).sum(axis=(1, 2, 3))
+        for maps in (grouped_maps(pixel, segments), pixel)
+    ]
+    return [
+        {
+            "groups": int(counts[i]),
+            "energy that remains": float(energies[0][i] / energies[1][i]),
+            "SSIM": float(agreed.observed[i]),
+            "by chance": float(agreed.chance[i]),
+            "excess": float(agreed.excess[i]),
+        }
+        for i in range(len(images))
+    ]
+
+
+def _notes(setting):
+    pair = setting.photo_networks[:2]
+    return (
+        f"SSIM of {pair[0].name}'s map, the one that is shown, with {pair[1].name}'s; "
+        "by chance: with its pixels shuffled, and its maps of the other photos, in the "
+        f"same groups. {networks_note(pair)}",
+    )
 
 
 def _maps(setting):

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import itertools
+from typing import NamedTuple
+
+import numpy as np
 
 from tf_superpixel_saliency import plots
 from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.agreement import (
     COSINE,
     SSIM,
+    Agreement,
     agreement,
     measures_named,
 )
 from tf_superpixel_saliency.evaluation.methods import region_methods
 from tf_superpixel_saliency.evaluation.tables import Table
-from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
+from tf_superpixel_saliency.explainers.feature_maps import FeatureMaps
+from tf_superpixel_saliency.metrics import intervals
+from tf_superpixel_saliency.metrics.verdicts import holm, verdict
+from tf_superpixel_saliency.paper.agreement_results import MARGIN
 from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.notes import networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
 NUM_PHOTOS, NUM_TEST_IMAGES = 16, 100
 REGIONS = "regions"
 _SHOWN = measures_named(SSIM, COSINE)
+EXCESS = "SSIM, excess"
 _NOTES = (
     "Chance is here network B's map of other images, in the same groups: it keeps "
     "what a method's maps look like, as the smoothness of a class activation map, "
@@ -29,8 +38,32 @@ _NOTES = (
     "of what both networks owe to one image's regions nothing is taken off there. "
     "Excess = (observed − chance) / (1 − chance). Means with 95 % bootstrap intervals "
     "over images for which both networks predict the class, conditional on these two "
-    "networks; masks and samples are drawn anew for each network.",
+    "networks; masks and samples are drawn anew for each network. Groups of an image: "
+    "the median; XRAI's are the pieces of its map, and those of Grad-CAM, Score-CAM "
+    "and RISE the cells that are enlarged to the image.",
 )
+
+
+class _Row(NamedTuple):
+    """A method's maps under a partition: their agreement, and how many groups."""
+
+    method: str
+    partition: str
+    found: Agreement
+    groups: float
+
+    @property
+    def name(self):
+        """As the differences name it."""
+        return self.method if self.partition == REGIONS else ", ".join(self[:2])
+
+    def values(self, measure, field):
+        return self.found.of(self.method, self.partition, measure, field)
+
+    def excess(self):
+        """(N,): SSIM beyond that with maps of other images."""
+        chance = self.values(SSIM, "chance_other")
+        return (self.values(SSIM, "observed") - chance) / (1 - chance)
 
 
 def run_photos(setting: Setting) -> None:
@@ -53,13 +86,38 @@ def run_small(setting: Setting) -> None:
 
 
 def _run(setting, name, title, maps, pair, layer, small):
+    rows = _compared(setting, name, maps, pair, layer, small)
+    both = maps.all_predict(pair)
+    notes = (
+        f"{int(both.sum())} of {len(both)} images, those both networks agree on. "
+        f"{networks_note(pair)}",
+        *_NOTES,
+    )
+    table, bars, feet = [], {}, {}
+    for row in rows:
+        shown = _shown(row, both)
+        table.append(shown)
+        bars.setdefault(row.method, {})[row.partition] = shown["SSIM"][:3]
+        feet.setdefault(row.method, {})[row.partition] = shown["SSIM by chance"]
+    setting.write_table(Table(name, title, table, notes))
+    made = _differences(rows, both)
+    heading = f"{title}: differences"
+    setting.write_table(Table(f"{name}-differences", heading, made, notes))
+    figure, axes = plots.study_figure(1, 1, 9, 3.6)
+    plots.plot_measure(
+        bars, axes[0, 0], chance=feet, ylabel="SSIM (hatched: chance)", title=title
+    )
+    setting.write_figure(name, figure)
+
+
+def _compared(setting, name, maps, pair, layer, small):
+    """A `_Row` of every method and partition."""
     store = setting.store(
         f"{name}-agreement",
         num_samples=setting.num_samples,
         num_steps=setting.num_steps,
         chance="in the same groups",
     )
-    both = maps.all_predict(pair)
     gradient = [parts.Partition(parts.PIXEL, None), parts.superpixel_partition(layer)]
     # All of them at once, so that a chunk is segmented once.
     compared = [(setting.methods(), gradient)]
@@ -67,24 +125,20 @@ def _run(setting, name, title, maps, pair, layer, small):
         ([method], [parts.Partition(REGIONS, _groups(method, pair[0]))])
         for method in region_methods(small=small)
     ]
-    rows, bars, feet = [], {}, {}
+    rows = []
     for methods, partitions in compared:
         progress = setting.progress
-        result = agreement(
+        found = agreement(
             store, maps, pair, methods, partitions, _SHOWN, progress=progress
         )
-        for method, partition in itertools.product(result.methods, result.partitions):
-            row = _row(result, method, partition, both)
-            rows.append({"method": method, "partition": partition, **row})
-            bars.setdefault(method, {})[partition] = row["SSIM"][:3]
-            feet.setdefault(method, {})[partition] = row["SSIM by chance"]
-    note = f"{int(both.sum())} of {len(both)} images, those both networks agree on."
-    setting.write_table(Table(name, title, rows, (note, *_NOTES)))
-    figure, axes = plots.study_figure(1, 1, 9, 3.6)
-    plots.plot_measure(
-        bars, axes[0, 0], chance=feet, ylabel="SSIM (hatched: chance)", title=title
-    )
-    setting.write_figure(name, figure)
+        for method, (number, partition) in itertools.product(
+            methods, enumerate(found.partitions)
+        ):
+            groups = float(np.median(found.groups[number]))
+            if partition == REGIONS and method.name != "LIME":
+                groups = _num_regions(maps, pair[0], method)
+            rows.append(_Row(method.name, partition, found, groups))
+    return rows
 
 
 def _groups(method, network):
@@ -94,21 +148,54 @@ def _groups(method, network):
     return method.explainer(network.model).superpixels
 
 
-def _row(result, method, partition, both):
-    ssim, cosine = (
-        {
-            field: result.of(method, partition, measure, field)[both]
-            for field in ("observed", "chance_other", "chance_shuffled")
-        }
-        for measure in (SSIM, COSINE)
-    )
-    chance = ssim["chance_other"]
-    excess = (ssim["observed"] - chance) / (1 - chance)
+def _num_regions(maps, network, method):
+    """Pieces or cells that a method of regions makes a map of."""
+    if method.name == "RISE":
+        return float(method.explainer(network.model).grid ** 2)
+    if method.name.endswith("CAM"):
+        shape = FeatureMaps(network.model, None).features(maps.images[:1]).shape
+        return float(shape[1] * shape[2])
+    found = [maps.maps(network, method, chunk)[..., 0] for chunk in maps.chunks]
+    return float(np.median([np.unique(one).size for one in np.concatenate(found)]))
+
+
+def _shown(row, both):
+    def interval(*key):
+        return intervals.bootstrap_interval(row.values(*key)[both])
+
     return {
-        "SSIM": bootstrap_interval(ssim["observed"]),
-        "SSIM by chance": bootstrap_interval(chance).mean,
-        "shuffled": bootstrap_interval(ssim["chance_shuffled"]).mean,
-        "SSIM excess": bootstrap_interval(excess),
-        "signed cosine": bootstrap_interval(cosine["observed"]),
-        "its chance": bootstrap_interval(cosine["chance_other"]).mean,
+        "method": row.method,
+        "partition": row.partition,
+        "groups": int(row.groups),
+        "SSIM": interval(SSIM, "observed"),
+        "SSIM by chance": interval(SSIM, "chance_other").mean,
+        "shuffled": interval(SSIM, "chance_shuffled").mean,
+        "SSIM excess": intervals.bootstrap_interval(row.excess()[both]),
+        "signed cosine": interval(COSINE, "observed"),
+        "its chance": interval(COSINE, "chance_other").mean,
     }
+
+
+def _differences(rows, both):
+    """Gradient methods less each method of regions, with p-values after Holm."""
+    regions = [row for row in rows if row.partition == REGIONS]
+    made = []
+    for partition, other in itertools.product((parts.PIXEL, parts.SUPERPIXEL), regions):
+        own = [row for row in rows if row.partition == partition]
+        family = [
+            intervals.paired_difference(row.excess()[both], other.excess()[both])
+            for row in own
+        ]
+        adjusted = holm([one.p_value for one in family])
+        for row, one, p_value in zip(own, family, adjusted):
+            made.append(
+                {
+                    "measure": EXCESS,
+                    "map": row.name,
+                    "less": other.name,
+                    "difference": intervals.Interval(*one[:5]),
+                    "p after Holm": float(p_value),
+                    "better": verdict(one, MARGIN, p_value=float(p_value)),
+                }
+            )
+    return made

@@ -19,9 +19,12 @@ from tf_superpixel_saliency.metrics.intervals import (
 )
 from tf_superpixel_saliency.metrics.road import FRACTIONS, road
 from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.notes import groups_note, networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
 NUM_PHOTOS, NUM_TEST_IMAGES = 100, 1000
+# Of the order inside a tie; the random groups share them, each drawn with one.
+NUM_SEEDS = 5
 _ORDERS = {"morf": "most relevant first ↓", "lerf": "least relevant first ↑"}
 
 
@@ -30,7 +33,7 @@ def run_small(setting: Setting) -> None:
     images, labels = setting.test_images(NUM_TEST_IMAGES)
     network = setting.network("split_a")
     maps = setting.maps("cifar10-split_a", images, [network], chunk_size=50)
-    title = f"ROAD on CIFAR-10, test accuracy {network.accuracy:.3f}"
+    title = "ROAD on CIFAR-10"
     layer, name = SLIC(n_segments=100), "figure-5-road-cifar10"
     _run(setting, name, title, maps, network, labels, layer)
 
@@ -40,7 +43,7 @@ def run_photos(setting: Setting) -> None:
     names, images = setting.photos(NUM_PHOTOS)
     labels = photo_labels(names)
     maps = setting.maps("photos", images, setting.photo_networks)
-    title = "ROAD on photos, EfficientNet-Lite0"
+    title = "ROAD on photos"
     network, name = setting.photo_networks[0], "figure-5-road-photos"
     _run(setting, name, title, maps, network, labels, Quickshift())
 
@@ -68,7 +71,7 @@ def _run(setting, name, title, maps, network, labels, layer):
         num_steps=setting.num_steps,
         fractions=list(FRACTIONS),
     )
-    which = parts.with_controls(layer, (parts.SQUARE, parts.RANDOM), 1)
+    which = parts.with_controls(layer, (parts.SQUARE, parts.RANDOM), NUM_SEEDS)
     predict = prediction.probabilities(network.model)
     methods = setting.methods()
     found = {}
@@ -79,16 +82,29 @@ def _run(setting, name, title, maps, network, labels, layer):
             )
             part = store.arrays(f"{method.name} {network.name} {span(chunk)}", make)
             found.setdefault(method.name, []).append(part["values"])
-    found = {key: np.concatenate(value, 2) for key, value in found.items()}
-    _write(setting, name, title, found, which, len(labels))
+    names = [partition.name for partition in which]
+    found = {
+        key: _of_one_name(np.concatenate(value, 2), names)
+        for key, value in found.items()
+    }
+    made_of = f"{networks_note([network])} {groups_note(which, maps.images)}"
+    notes = (_note(len(labels)), _TOO, made_of)
+    _write(setting, name, title, found, list(dict.fromkeys(names)), notes)
+
+
+def _of_one_name(values, names):
+    """Means over the partitions that share a name: (unique names, …)."""
+    names = np.array(names)
+    return np.stack([values[names == name].mean(0) for name in dict.fromkeys(names)])
 
 
 def _chunk_curves(maps, network, method, chunk, labels, which, predict):
     """(partitions, orders, n, 2, F): correct, then the class's probability."""
     images = maps.images[chunk]
     pixel = maps.maps(network, method, chunk)
-    values = []
+    values, names = [], [partition.name for partition in which]
     for partition in which:
+        num_seeds = NUM_SEEDS // names.count(partition.name)
         grouped = grouped_maps(pixel, partition.segments(images))
         curves = [
             road(
@@ -98,8 +114,9 @@ def _chunk_curves(maps, network, method, chunk, labels, which, predict):
                 labels[chunk],
                 maps.targets[chunk],
                 order=order,
-                num_seeds=5,
+                num_seeds=num_seeds,
                 batch_size=64,
+                seed=partition.seed,
             )
             for order in _ORDERS
         ]
@@ -107,13 +124,29 @@ def _chunk_curves(maps, network, method, chunk, labels, which, predict):
     return {"values": np.array(values)}
 
 
-def _write(setting, name, title, found, which, count):
+def _note(count):
+    return (
+        f"{count} images; accuracy for the true label while a share of the pixels is "
+        "imputed by noisy linear interpolation (noise 0.01 of the range), random order "
+        f"inside a tie, {NUM_SEEDS} seeds, also of the random groups. Means with 95 % "
+        "bootstrap intervals."
+    )
+
+
+_TOO = (
+    "Large connected regions that are imputed harm an image whatever their rank: a "
+    "partition that falls faster in the first order falls faster in the second one "
+    "too unless it ranks better."
+)
+
+
+def _write(setting, name, title, found, which, notes):
     rows = []
     for k, text in enumerate(_ORDERS.values()):
         for method, values in found.items():
             for number, partition in enumerate(which):
                 correct = values[number, k, :, 0]
-                row = {"order": text, "method": method, "partition": partition.name}
+                row = {"order": text, "method": method, "partition": partition}
                 for fraction, accuracy in zip(FRACTIONS, correct.mean(0)):
                     row[f"{fraction:.0%}"] = float(accuracy)
                 row["mean accuracy"] = bootstrap_interval(correct.mean(1))
@@ -122,20 +155,12 @@ def _write(setting, name, title, found, which, count):
                 probability = values[number, k, :, 1].mean(1)
                 row["mean probability"] = bootstrap_interval(probability)
                 rows.append(row)
-    notes = (
-        f"{count} images; accuracy for the true label while a share of the pixels is "
-        "imputed by noisy linear interpolation (noise 0.01 of the range), random order "
-        "inside a tie, five seeds. Means with 95 % bootstrap intervals.",
-        "Large connected regions that are imputed harm an image whatever their rank: a "
-        "partition that falls faster in the first order falls faster in the second one "
-        "too unless it ranks better.",
-    )
     setting.write_table(Table(name, title, rows, notes))
     figure, axes = plots.study_figure(len(found), len(_ORDERS), 4.2, 3.2)
     for line, (k, text) in zip(axes, enumerate(_ORDERS.values())):
         for ax, (method, values) in zip(line, found.items()):
             curves = {
-                partition.name: (FRACTIONS, values[number, k, :, 0].mean(0))
+                partition: (FRACTIONS, values[number, k, :, 0].mean(0))
                 for number, partition in enumerate(which)
             }
             plots.plot_curves(

@@ -19,6 +19,7 @@ from tf_superpixel_saliency.metrics.roar import (
 )
 from tf_superpixel_saliency.paper.cifar10 import LabelledImages
 from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.notes import groups_note, networks_note
 from tf_superpixel_saliency.paper.plan import NetworkPlan
 from tf_superpixel_saliency.paper.training import train
 from tf_superpixel_saliency.superpixels import SLIC
@@ -51,10 +52,11 @@ def _orders(setting, data, network):
     sets = [x.astype(np.float32) for x in (data.train_images, data.test_images)]
     (method,) = setting.methods(["SimpleGradient"])
     stores = [
-        setting.maps(f"roar-{kind}", images, [network], chunk_size=_CHUNK)
+        # Which images these are depends on their number: each has maps of its own.
+        setting.maps(f"roar-{kind}-{len(images)}", images, [network], None, _CHUNK)
         for kind, images in zip(("train", "test"), sets)
     ]
-    for partition in parts.with_controls(SLIC(n_segments=100), (parts.SQUARE,)):
+    for partition in _partitions():
         maps = [_grouped(store, network, method, partition) for store in stores]
         yield partition.name, maps, False
         if partition.name in (parts.PIXEL, parts.SUPERPIXEL):
@@ -62,6 +64,10 @@ def _orders(setting, data, network):
     random = [random_order_maps(x, seed) for seed, x in enumerate(sets)]
     yield "random order", random, False
     yield "Sobel", [sobel_maps(images) for images in sets], False
+
+
+def _partitions():
+    return parts.with_controls(SLIC(n_segments=100), (parts.SQUARE,))
 
 
 def _subset(setting, num_training, num_test):
@@ -161,9 +167,10 @@ def _write(setting, found, network, data):
         f"Test accuracy of ResNet-18s of width {WIDTH} trained for {EPOCHS} epochs on "
         f"{len(data.train_labels)} images without a share of their pixels, tested on "
         f"{len(data.test_labels)}; last epoch, means over {NUM_SEEDS} seeds; with all "
-        f"pixels {whole.mean():.3f}. Low is good. SimpleGradient of {network.name} "
-        f"(test accuracy {network.accuracy:.3f}), predicted class. Masks alone: "
-        "trained on nothing but the shape of what was removed.",
+        f"pixels {whole.mean():.3f}. Low is good. Removed by SimpleGradient of one "
+        "network for all, predicted class. Masks alone: trained on nothing but the "
+        f"shape of what was removed. {networks_note([network])} "
+        f"{groups_note(_partitions(), data.test_images.astype(np.float32))}",
         "Differences are of the means over all shares, paired by share and seed, with "
         "95 % t intervals from the spread of the seeds within each share. Other test "
         "images would move both curves: that is not in the interval.",

@@ -19,6 +19,7 @@ from tf_superpixel_saliency.metrics.chance import chance_corrected
 from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
 from tf_superpixel_saliency.metrics.robustness import robustness
 from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.notes import groups_note, networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
 NUM_SANITY, NUM_ROBUST, NUM_PHOTOS = 50, 16, 48
@@ -39,11 +40,11 @@ def run_sanity(setting: Setting) -> None:
         make = functools.partial(
             _sanity_rows, network, method, which, images, targets, setting
         )
-        found = store.records(method.name, make)
+        found = [_with_intervals(row) for row in store.records(method.name, make)]
         rows += found
         for partition in which:
             line = [
-                row["SSIM excess"]
+                float(row["SSIM excess"].mean)
                 for row in found
                 if row["partition"] == partition.name
             ]
@@ -52,10 +53,10 @@ def run_sanity(setting: Setting) -> None:
                 line,
             )
     notes = (
-        f"{len(images)} test images, network {network.name}, test accuracy "
-        f"{network.accuracy:.3f}; layers are drawn anew from the output down, the "
+        f"{len(images)} test images; layers are drawn anew from the output down, the "
         "trained network's class explained throughout. A map that keeps its excess "
-        "shows the image and not the model.",
+        "shows the image and not the model. Means with 95 % bootstrap intervals.",
+        f"{networks_note([network])} {groups_note(which, images)}",
     )
     title = "Sanity check: agreement with the trained network's maps"
     setting.write_table(Table("sanity", title, rows, notes))
@@ -94,12 +95,19 @@ def _sanity_rows(network, method, which, images, targets, setting):
                     "method": method.name,
                     "partition": partition.name,
                     "randomised down to": layer,
-                    "SSIM": bootstrap_interval(found.observed).mean,
-                    "SSIM by chance": bootstrap_interval(found.chance).mean,
-                    "SSIM excess": bootstrap_interval(found.excess).mean,
+                    "SSIM": found.observed,
+                    "SSIM by chance": found.chance,
+                    "SSIM excess": found.excess,
                 }
             )
     return rows
+
+
+def _with_intervals(row):
+    """A row of values image by image with their means in their place."""
+    shown = {key: bootstrap_interval(row[key]) for key in ("SSIM", "SSIM excess")}
+    chance = float(np.nanmean(row["SSIM by chance"]))
+    return row | shown | {"SSIM by chance": chance}
 
 
 def run_robustness(setting: Setting) -> None:
@@ -109,14 +117,12 @@ def run_robustness(setting: Setting) -> None:
     network = setting.photo_networks[0]
     maps = setting.maps("photos", images, setting.photo_networks)
     layer = Quickshift()
+    which = parts.with_controls(layer, (parts.SQUARE, parts.RANDOM), num_seeds=1)
     plan = [
         (parts.PIXEL, None, "fixed"),
         ("super-pixel, kept", layer, "fixed"),
         ("super-pixel, made anew", layer, "recomputed"),
-        *(
-            (control.name, control.segment, "fixed")
-            for control in parts.controls(layer, (parts.SQUARE, parts.RANDOM), 1)
-        ),
+        *((partition.name, partition.segment, "fixed") for partition in which[2:]),
     ]
     store = setting.store(
         "robustness", images=len(images), num_samples=setting.num_samples
@@ -145,8 +151,9 @@ def run_robustness(setting: Setting) -> None:
                     }
                 )
     notes = (
-        f"{len(images)} photos, EfficientNet-Lite0; noise as a fraction of each "
-        "photo's own max − min, three noisy copies each.",
+        f"{len(images)} photos; noise as a fraction of each photo's own max − min, "
+        "three noisy copies each.",
+        f"{networks_note([network])} {groups_note(which, images)}",
     )
     title = "Robustness to noise in the image: SSIM with the clean image's map"
     setting.write_table(Table("robustness", title, rows, notes))
@@ -175,9 +182,7 @@ def run_orthogonality(setting: Setting) -> None:
     maps = setting.maps("photos", images, networks)
     pair = networks[:2]
     which = parts.with_controls(Quickshift(), ())
-    store = setting.store(
-        "orthogonality", num_samples=setting.num_samples, seed=setting.seed
-    )
+    store = setting.store("orthogonality", num_samples=setting.num_samples)
     measures = measures_named(SSIM, COSINE)
     methods = setting.methods(["SimpleGradient", "SmoothGrad"])
     found = agreement(
@@ -209,7 +214,8 @@ def run_orthogonality(setting: Setting) -> None:
         f"{int(both.sum())} photos on which EfficientNet-Lite0 and Lite1 agree. Noise: "
         "SmoothGrad against SimpleGradient. Grouping: Quickshift against pixels. "
         "Interaction: what both give beyond the sum of their single gains; above 0 "
-        "they are complementary, below 0 they replace each other.",
+        "they are complementary, below 0 they replace each other. "
+        f"{networks_note(pair)} {groups_note(which, images)}",
     )
     title = "Noise and grouping: orthogonal and complementary?"
     setting.write_table(Table("orthogonality", title, rows, notes))

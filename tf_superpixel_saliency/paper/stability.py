@@ -11,6 +11,7 @@ from tf_superpixel_saliency.evaluation.agreement import (
 )
 from tf_superpixel_saliency.paper.agreement_results import SAME_NOISE, write_agreement
 from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.notes import groups_note, networks_note
 from tf_superpixel_saliency.paper.plan import pair_networks
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
@@ -23,12 +24,12 @@ ROWS = {
 }
 NOTES = (
     "Observed, and by chance: the mean of network B's map with its pixels shuffled, 20 "
-    "times, and of its map of up to 20 of the images explained together with this one, "
-    "grouped by the same segments. Excess = (observed − chance) / (1 − chance). Means "
-    "over images with 95 % bootstrap intervals, over pairs of networks too where there "
-    "are several, which are few; a row of one pair is conditional on these two "
-    "networks. The class explained is the one that network A predicts, on images for "
-    "which both networks predict it.",
+    "times, and of its map of up to 20 other images, grouped by the same segments. "
+    "Excess = (observed − chance) / (1 − chance). Means over images with 95 % "
+    "bootstrap intervals, over pairs of networks too where there are several, which "
+    "are few; a row of one pair is conditional on these two networks. The class "
+    "explained is the one that network A predicts, on images for which both networks "
+    "predict it.",
     "The two networks get noise of their own, but where the same noise is told. "
     "`random` and `permutation` are means over five seeds. `blurred`: pixel maps "
     "blurred until as much of their energy remains as in the super-pixels.",
@@ -60,7 +61,8 @@ def run_photos(setting: Setting) -> None:
     note = (
         f"{len(images)} photos at 224×224, probably seen in training by all three "
         "networks, which share their training data. Both predict the class on "
-        f"{_share(found)}. For the pair of Lite1 and Lite2 the class is Lite0's."
+        f"{_share(found)}. For the pair of Lite1 and Lite2 the class is Lite0's. "
+        f"{networks_note(networks)} {groups_note(photo_partitions(), images)}"
     )
     rows = {"between architectures": found}
     same = _compare(setting, "figure-2-photos", maps, pairs, photo_partitions(), True)
@@ -86,14 +88,13 @@ def run_small(setting: Setting) -> None:
                 found += _compare(setting, name, maps, [pair], which, same_noise)
             if found:
                 rows[ROWS[row] + SAME_NOISE * same_noise] = found
-    accuracies = ", ".join(f"{n} {x.accuracy:.3f}" for n, x in networks.items())
     labels = setting.data.train_labels
     counts = np.concatenate([np.bincount(labels[seen]) for seen in splits.values()])
     each = " to ".join(str(n) for n in sorted({counts.min(), counts.max()}))
     note = (
-        f"{len(images)} test images; networks and their test accuracies: {accuracies}. "
-        f"Trained on {each} images of each class; what counts as other data shares no "
-        "image, as their saved indices say. "
+        f"{len(images)} test images. {networks_note(networks.values())} "
+        f"{groups_note(small_partitions(), images)} Trained on {each} images of each "
+        "class; what counts as other data shares no image, as their saved indices say. "
         "Both predict the class on "
         f"{', '.join(f'{_share(found)} ({row})' for row, found in rows.items())}."
     )
@@ -113,7 +114,6 @@ def _compare(setting, name, maps, pairs, partitions, same_noise=False):
         num_steps=setting.num_steps,
         partitions=[partition.name for partition in partitions],
         measures=[measure.name for measure in MEASURES],
-        seed=setting.seed,
     )
     found = []
     for pair in pairs:

@@ -18,6 +18,7 @@ from tf_superpixel_saliency.metrics.theory import (
     interpretation_loss_gap,
 )
 from tf_superpixel_saliency.paper.experiment import MissingData, Setting
+from tf_superpixel_saliency.paper.notes import groups_note, networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
 NUM_PHOTOS, NUM_TEST_IMAGES, NUM_LOSS_IMAGES = 48, 300, 500
@@ -60,6 +61,7 @@ def run_propositions(setting: Setting) -> None:
         "are identities of averaging: they hold for any partition, also a random one. "
         "The error of Proposition 2 is relative to the gap. Loss at norm 1: of maps "
         "divided by their own L2 norm.",
+        *_notes(setting),
     )
     title = "Propositions 1 and 2 on pairs of networks"
     setting.write_table(Table("propositions", title, rows, notes))
@@ -95,6 +97,7 @@ def run_independence(setting: Setting) -> None:
         "n = ∇f_A − ∇f_B inside each (super-pixel, channel) group. 1: independent, so "
         "that the mean cancels noise as 1/√|S|; |S|: the same in all of the group. "
         "Means over images with 95 % bootstrap intervals.",
+        *_notes(setting),
     )
     title = "Independence of the noise inside groups, by size of group"
     setting.write_table(Table("independence", title, rows, notes))
@@ -147,6 +150,8 @@ def run_generalization(setting: Setting) -> None:
         "reference f* is the mean gradient of the networks that saw neither. Intervals "
         "over networks. At norm 1: maps divided by their own L2 norm. A bound that "
         "falls (Corollary 1) does not say that the error does.",
+        f"{networks_note(setting.network(name) for name in halves)} "
+        f"{groups_note(partitions, images)}",
     )
     title = "Definition 2: the interpretation's generalisation error on CIFAR-10"
     setting.write_table(Table("definition-2", title, rows, notes))
@@ -184,6 +189,15 @@ def _pairs(setting):
         pair = [setting.network("split_a"), setting.network("split_b", 1)]
         maps = setting.maps("cifar10-split_a", images, pair, chunk_size=_CHUNK)
         yield "CIFAR-10", maps, pair, _with_controls(SLIC(n_segments=100))
+
+
+def _notes(setting):
+    """A note a kind of data: its images, networks and numbers of groups."""
+    return [
+        f"{data}: {len(maps.images)} images. {networks_note(pair)} "
+        f"{groups_note(partitions, maps.images)}"
+        for data, maps, pair, partitions in _pairs(setting)
+    ]
 
 
 def _with_controls(layer):

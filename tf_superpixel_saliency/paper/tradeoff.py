@@ -19,6 +19,7 @@ from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics import intervals
 from tf_superpixel_saliency.paper import fidelity
 from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.notes import networks_note
 from tf_superpixel_saliency.superpixels import (
     SLIC,
     CompactWatershed,
@@ -63,7 +64,7 @@ def run_tradeoff(setting: Setting) -> None:
             points[field][method] = ([row[column].mean for row in here], y, sizes)
     title = "Stability against fidelity over the size of super-pixels"
     told = ", fidelity of Lite0 on all"
-    setting.write_table(Table(name, title, rows, (_note(images, both, told),)))
+    setting.write_table(Table(name, title, rows, (_note(setting, images, both, told),)))
     figure, axes = plots.study_figure(2, 1)
     for ax, (field, values) in zip(axes[0], points.items()):
         plots.plot_tradeoff(
@@ -106,7 +107,7 @@ def run_algorithms(setting: Setting) -> None:
         )
     title = "Super-pixel algorithms at similar numbers of groups, SimpleGradient"
     note = f"equivalent: the 95 % interval of the difference lies within ±{MARGIN}."
-    notes = (note, _note(images, both))
+    notes = (note, _note(setting, images, both))
     setting.write_table(Table("algorithms", title, rows, notes))
 
 
@@ -159,9 +160,9 @@ def run_distance(setting: Setting) -> None:
         rows.append({"map": f"SmoothGrad, noise {level}", **_moved(pixel, moved)})
     title = "Distance of super-pixel maps and of SmoothGrad from the pixel gradient"
     notes = (
-        f"{len(images)} photos, EfficientNet-Lite0. Relative distance ‖m − m₀‖/‖m₀‖ "
-        "and remaining energy ‖m‖²/‖m₀‖² (geometric mean: it spans orders of "
-        "magnitude), m₀ the pixel SimpleGradient.",
+        f"{len(images)} photos. {networks_note([network])} Relative distance "
+        "‖m − m₀‖/‖m₀‖ and remaining energy ‖m‖²/‖m₀‖² (geometric mean: it spans "
+        "orders of magnitude), m₀ the pixel SimpleGradient.",
     )
     setting.write_table(Table("figure-5-distance", title, rows, notes))
     figure, axes = plots.study_figure(1, 1)
@@ -208,7 +209,6 @@ def _agreement(setting, name, images, methods, which):
         num_samples=setting.num_samples,
         num_steps=setting.num_steps,
         partitions=[partition.name for partition in which],
-        seed=setting.seed,
     )
     both = maps.all_predict(pair)
     found = agreement(
@@ -230,9 +230,10 @@ def _ssim_and_cosine(found, method, partition, both):
     }
 
 
-def _note(images, both, told=""):
+def _note(setting, images, both, told=""):
     return (
         f"{len(images)} photos, EfficientNet-Lite0 and Lite1; stability on the "
         f"{int(both.sum())} on which both predict the class{told}. Means with 95 % "
-        "bootstrap intervals, conditional on these two networks."
+        "bootstrap intervals, conditional on these two networks. "
+        f"{networks_note(setting.photo_networks[:2])}"
     )
