@@ -10,12 +10,13 @@ import pytest
 from tests.evaluation.networks import classifier, instead_of_resnet18, photos
 from tf_superpixel_saliency.evaluation.maps import Network
 from tf_superpixel_saliency.paper import (
+    algorithms,
     beyond_certificates,
     beyond_maps,
     experiment,
     one_image,
+    pictures,
     roar,
-    tradeoff,
     training,
 )
 from tf_superpixel_saliency.paper.cifar10 import LabelledImages
@@ -37,6 +38,7 @@ LONG = {
     "beyond-risk",
     "beyond-weights",
     "cost",
+    "dynamic-partition",
     "figure-2-cifar10",
     "figure-2-mege",
     "figure-2-photos",
@@ -117,8 +119,9 @@ def small_amounts(monkeypatch):
     monkeypatch.setattr(one_image, "NUM_TRAINING", 20)
     monkeypatch.setattr(one_image, "EPOCHS", 1)
     monkeypatch.setattr(roar, "EPOCHS", 1)
-    sizes = {k: v for k, v in tradeoff.sized_algorithms().items() if k < 2000}
-    monkeypatch.setattr(tradeoff, "sized_algorithms", lambda: sizes)
+    sizes = {k: v for k, v in algorithms.sized_algorithms().items() if k < 2000}
+    monkeypatch.setattr(algorithms, "sized_algorithms", lambda: sizes)
+    monkeypatch.setattr(pictures, "sized_algorithms", lambda: sizes)
     monkeypatch.setattr(roar, "NUM_SEEDS", 1)
     monkeypatch.setattr(beyond_maps, "NUM_FOLDS", 0)
     monkeypatch.setattr(beyond_certificates, "NUM_SAMPLES", 8)

@@ -96,6 +96,16 @@ class MapStore:
             chunk: (n,) numbers of images, one of `chunks`.
             seed: of the noise, in place of the network's own.
         """
+        return self._part(network, method, chunk, seed)["maps"]
+
+    def num_groups(self, network: Network, method: Method, chunk) -> np.ndarray:
+        """(n,) float32: mean number of groups of a partition made anew at each point.
+
+        For methods whose `partition` is "dynamic"; arguments as for `maps`.
+        """
+        return self._part(network, method, chunk)["num_groups"]
+
+    def _part(self, network, method, chunk, seed=None):
         seed = network.seed if seed is None else seed
         key = f"{method.name} {network.name}"
         if method.seeded:
@@ -104,10 +114,11 @@ class MapStore:
         def make():
             explainer = self._explainer(network, method, seed)
             out = explainer(self.images[chunk], targets=self.targets[chunk])
-            return {"maps": out["maps"].numpy()}
+            kept = ("maps", *(["num_groups"] if "num_groups" in out else []))
+            return {name: out[name].numpy() for name in kept}
 
         key += f" {_shortened(method.settings)} {span(chunk)}"
-        return self.store.arrays(key, make)["maps"]
+        return self.store.arrays(key, make)
 
     def _explainer(self, network, method, seed):
         key = repr((network.name, method, seed if method.seeded else None))

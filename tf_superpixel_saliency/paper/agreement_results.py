@@ -53,6 +53,16 @@ def interval(found, *key):
     return bootstrap_interval(values if len(values) > 1 else values[0])
 
 
+def excess_over_others(result, method, partition):
+    """(N,): SSIM beyond that with network B's maps of other images alone.
+
+    For maps that are grouped already, or smooth: shuffling their pixels would take
+    away what they look like, and leave next to nothing of chance.
+    """
+    chance = result.of(method, partition, SSIM, "chance_other")
+    return (result.of(method, partition, SSIM, "observed") - chance) / (1 - chance)
+
+
 def write_agreement(setting, name, title, rows, notes) -> None:
     """The table, one of all measures, and a figure a row.
 

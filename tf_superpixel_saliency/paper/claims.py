@@ -9,7 +9,11 @@ from typing import NamedTuple
 
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics import verdicts
-from tf_superpixel_saliency.paper import claim_judges as judges
+from tf_superpixel_saliency.paper import (
+    claims_of_fidelity,
+    claims_of_stability,
+    claims_of_theory,
+)
 from tf_superpixel_saliency.paper.experiment import Setting
 
 
@@ -38,58 +42,58 @@ CLAIMS = (
         "§4.1, Figure 2",
         f"{_STABLE}: CIFAR-10, as the paper measures it",
         "figure-2-cifar10",
-        judges.observed,
+        claims_of_stability.observed,
         with_differences=True,
     ),
     Claim(
         "§4.1, Figure 2",
         f"{_STABLE}: CIFAR-10, SSIM beyond chance",
         "figure-2-cifar10-differences",
-        judges.better("SSIM, excess", "pixel"),
+        claims_of_stability.better("SSIM, excess", "pixel"),
     ),
     Claim(
         "§4.1, Figure 2",
         f"{_STABLE}: CIFAR-10, signed cosine",
         "figure-2-cifar10-differences",
-        judges.better("signed cosine, excess", "pixel"),
+        claims_of_stability.better("signed cosine, excess", "pixel"),
     ),
     Claim(
         "§4.1, Figure 2",
         f"{_STABLE}: photos, as the paper measures it",
         "figure-2-photos",
-        judges.observed,
+        claims_of_stability.observed,
         with_differences=True,
     ),
     Claim(
         "§4.1, Figure 2",
         f"{_STABLE}: photos, SSIM beyond chance",
         "figure-2-photos-differences",
-        judges.better("SSIM, excess", "pixel"),
+        claims_of_stability.better("SSIM, excess", "pixel"),
     ),
     Claim(
         "§4.1, Figure 2",
         f"{_STABLE}: photos, signed cosine",
         "figure-2-photos-differences",
-        judges.better("signed cosine, excess", "pixel"),
+        claims_of_stability.better("signed cosine, excess", "pixel"),
     ),
     Claim(
         "§3.3",
         "Following the image is better than squares: CIFAR-10",
         "figure-2-cifar10-differences",
-        judges.better("SSIM, excess", "square"),
+        claims_of_stability.better("SSIM, excess", "square"),
     ),
     Claim(
         "§3.3",
         "Following the image is better than squares: photos",
         "figure-2-photos-differences",
-        judges.better("SSIM, excess", "square"),
+        claims_of_stability.better("SSIM, excess", "square"),
     ),
     *(
         Claim(
             "control",
             f"What raises it is not {what} alone: {data}",
             f"{table}-differences",
-            judges.better("SSIM, excess", other),
+            claims_of_stability.better("SSIM, excess", other),
         )
         for data, table in (
             ("CIFAR-10", "figure-2-cifar10"),
@@ -104,87 +108,129 @@ CLAIMS = (
         "§4.1, Figure 2",
         "Super-pixels raise MeGe",
         "figure-2-mege",
-        judges.mege,
+        claims_of_stability.mege,
         with_differences=True,
     ),
     Claim(
         "§4.1, Figure 2",
         "MeGe is higher than that of methods of regions",
         "figure-2-mege-differences",
-        judges.mege_of_regions,
+        claims_of_stability.mege_of_regions,
     ),
     Claim(
         "§4.1, Figure 2",
         "More stable than methods of regions: CIFAR-10",
         "figure-2-regions-cifar10-differences",
-        judges.regions,
+        claims_of_stability.regions,
     ),
     Claim(
         "§4.1, Figure 2",
         "More stable than methods of regions: photos",
         "figure-2-regions-photos-differences",
-        judges.regions,
+        claims_of_stability.regions,
     ),
     Claim(
         "§4.2, Figure 4",
         "The algorithm has minimal effect, at similar numbers of groups",
         "algorithms",
-        judges.algorithms,
+        claims_of_stability.algorithms,
     ),
-    Claim("§4.3, Table 1", _NOT_FEWER, "table-1-differences", judges.fidelity("pixel")),
+    Claim(
+        "§4.3, Table 1",
+        _NOT_FEWER,
+        "table-1-differences",
+        claims_of_fidelity.fidelity("pixel"),
+    ),
     Claim(
         "§4.3, Table 1",
         "Super-pixels are more faithful than squares",
         "table-1-differences",
-        judges.fidelity("square"),
+        claims_of_fidelity.fidelity("square"),
     ),
     Claim(
         "§4.3, Table 1",
         "Super-pixels are more faithful than random groups",
         "table-1-differences",
-        judges.fidelity("random"),
+        claims_of_fidelity.fidelity("random"),
+    ),
+    Claim(
+        "§4.3, Figure 5",
+        "Small super-pixels raise stability with minor drops in fidelity",
+        "figure-5-tradeoff-differences",
+        claims_of_fidelity.small_groups,
+    ),
+    Claim(
+        "§4.3, Figure 5",
+        "Too large super-pixels damage both: max_dist 8 less max_dist 3",
+        "figure-5-tradeoff-differences",
+        claims_of_fidelity.large_groups,
     ),
     Claim(
         "§4.4, Figure 5",
         "ROAD falls faster (and slower in the other order): CIFAR-10",
         "figure-5-road-cifar10",
-        judges.road,
+        claims_of_fidelity.road,
     ),
     Claim(
         "§4.4, Figure 5",
         "ROAD falls faster (and slower in the other order): photos",
         "figure-5-road-photos",
-        judges.road,
+        claims_of_fidelity.road,
     ),
-    Claim("§4.4, Figure 5", "ROAR falls faster", "figure-5-roar", judges.roar),
+    Claim(
+        "§4.4, Figure 5", "ROAR falls faster", "figure-5-roar", claims_of_fidelity.roar
+    ),
+    Claim(
+        "§5, Figure 5",
+        "Grouping moves a map from the pixel gradient as SmoothGrad's noise does",
+        "figure-5-distance",
+        claims_of_fidelity.moved,
+    ),
     Claim(
         "§5",
         "Noise and grouping are complementary",
         "orthogonality",
-        judges.orthogonality,
+        claims_of_stability.orthogonality,
     ),
     Claim(
         "§5",
         "Grad-CAM is more stable than the gradient: photos",
         "figure-2-regions-photos-differences",
-        judges.grad_cam,
+        claims_of_stability.grad_cam,
     ),
-    Claim("§3.2", "Propositions 1 and 2", "propositions", judges.propositions),
-    Claim("§3.2", "Proposition 3", "definition-3", judges.stability),
+    Claim(
+        "§3.2",
+        "A dynamic partition gives even more promising results: signed cosine",
+        "dynamic-partition",
+        claims_of_theory.dynamic,
+    ),
+    Claim(
+        "§3.2", "Propositions 1 and 2", "propositions", claims_of_theory.propositions
+    ),
+    Claim("§3.2", "Proposition 3", "definition-3", claims_of_theory.stability),
     Claim(
         "§3.2",
         "Corollary 1: the generalisation error falls",
         "definition-2",
-        judges.definition,
+        claims_of_theory.definition,
     ),
     Claim(
         "§3.3",
         "Noise is nearly independent inside a super-pixel, within a factor of 2",
         "independence",
-        judges.independence,
+        claims_of_theory.independence,
     ),
     Claim(
-        "§1", "Super-pixels cost little: less than one gradient", "cost", judges.cost
+        "control",
+        "Nothing is left of an untrained network's agreement: excess below 0.1",
+        "sanity",
+        claims_of_stability.sanity,
+    ),
+    Claim(
+        "§1",
+        "Super-pixels cost little: less than one gradient",
+        "cost",
+        claims_of_fidelity.cost,
     ),
 )
 
@@ -192,7 +238,7 @@ CLAIMS = (
 _WORDS = (
     verdicts.HOLDS,
     verdicts.NOT_WORSE,
-    judges.NOT_CONTRADICTED,
+    claims_of_theory.NOT_CONTRADICTED,
     verdicts.DOES_NOT_HOLD,
     verdicts.CANNOT_BE_TOLD,
 )

@@ -10,9 +10,9 @@ from tf_superpixel_saliency.evaluation.agreement import grouped_maps
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics import structural_similarity
 from tf_superpixel_saliency.metrics.chance import chance_corrected
+from tf_superpixel_saliency.paper.algorithms import sized_algorithms
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.notes import networks_note
-from tf_superpixel_saliency.paper.tradeoff import sized_algorithms
 from tf_superpixel_saliency.superpixels import Quickshift
 
 NUM_PHOTOS, _FIGURE_1, _FIGURE_3, _FIGURE_4 = 8, 2, 4, 3

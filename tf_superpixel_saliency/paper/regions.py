@@ -21,7 +21,7 @@ from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.explainers.feature_maps import FeatureMaps
 from tf_superpixel_saliency.metrics import intervals
 from tf_superpixel_saliency.metrics.verdicts import holm, verdict
-from tf_superpixel_saliency.paper.agreement_results import MARGIN
+from tf_superpixel_saliency.paper.agreement_results import MARGIN, excess_over_others
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.notes import networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
@@ -61,9 +61,7 @@ class _Row(NamedTuple):
         return self.found.of(self.method, self.partition, measure, field)
 
     def excess(self):
-        """(N,): SSIM beyond that with maps of other images."""
-        chance = self.values(SSIM, "chance_other")
-        return (self.values(SSIM, "observed") - chance) / (1 - chance)
+        return excess_over_others(self.found, self.method, self.partition)
 
 
 def run_photos(setting: Setting) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tf_superpixel_saliency.paper import (
+    algorithms,
     beyond_certificates,
     beyond_consensus,
     beyond_families,
@@ -10,6 +11,8 @@ from tf_superpixel_saliency.paper import (
     beyond_weights,
     claims,
     cost,
+    distance,
+    dynamic,
     fidelity,
     generalizability,
     one_image,
@@ -59,7 +62,7 @@ _ALL = (
     (
         "figure-5-tradeoff",
         "stability against fidelity, max_dist 1 to 8",
-        tradeoff.run_tradeoff,
+        tradeoff.run,
     ),
     ("figure-5-road-cifar10", "ROAD on test images", road.run_small),
     ("figure-5-road-photos", "ROAD on photos", road.run_photos),
@@ -67,10 +70,15 @@ _ALL = (
     (
         "figure-5-distance",
         "distance to the pixel gradient over size and noise",
-        tradeoff.run_distance,
+        distance.run,
     ),
-    ("algorithms", "§4.2: four algorithms, four sizes", tradeoff.run_algorithms),
+    ("algorithms", "§4.2: four algorithms, four sizes", algorithms.run),
     ("orthogonality", "§5: noise and grouping, 2×2", robustness.run_orthogonality),
+    (
+        "dynamic-partition",
+        "§3.2: a partition for each noisy or interpolated copy",
+        dynamic.run,
+    ),
     ("propositions", "Propositions 1 and 2 on real pairs", theory.run_propositions),
     ("independence", "§3.3: is noise independent?", theory.run_independence),
     ("definition-2", "the generalisation error", theory.run_generalization),

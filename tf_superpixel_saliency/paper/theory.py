@@ -17,9 +17,10 @@ from tf_superpixel_saliency.metrics.theory import (
     interpretation_loss,
     interpretation_loss_gap,
 )
-from tf_superpixel_saliency.paper.experiment import MissingData, Setting
+from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.notes import groups_note, networks_note
-from tf_superpixel_saliency.superpixels import SLIC, Quickshift
+from tf_superpixel_saliency.paper.pairs import pairs
+from tf_superpixel_saliency.superpixels import SLIC
 
 NUM_PHOTOS, NUM_TEST_IMAGES, NUM_LOSS_IMAGES = 48, 300, 500
 _CHUNK = 50
@@ -28,11 +29,12 @@ _CHUNK = 50
 def run_propositions(setting: Setting) -> None:
     """Propositions 1 and 2 on pairs of networks, and what remains at norm 1."""
     rows = []
-    for data, maps, pair, partitions in _pairs(setting):
+    used = list(pairs(setting, NUM_PHOTOS, NUM_TEST_IMAGES))
+    for pair in used:
         for method in setting.methods(["SimpleGradient", "SmoothGrad"]):
-            a, b = (_all_maps(maps, network, method) for network in pair)
-            for partition in partitions:
-                segments = _segments(partition, maps)
+            a, b = (pair.all_maps(network, method) for network in pair.networks)
+            for partition in _with_controls(pair.layer):
+                segments = pair.segments(partition)
                 found = interpretation_loss_gap(a, b, segments)
                 scale = np.maximum(np.abs(found.gap), found.loss**2 * 1e-3)
                 error = np.abs(found.gap - found.variance) / scale
@@ -41,7 +43,7 @@ def run_propositions(setting: Setting) -> None:
                 )
                 rows.append(
                     {
-                        "data": data,
+                        "data": pair.data,
                         "method": method.name,
                         "partition": partition.name,
                         "images": len(a),
@@ -61,7 +63,7 @@ def run_propositions(setting: Setting) -> None:
         "are identities of averaging: they hold for any partition, also a random one. "
         "The error of Proposition 2 is relative to the gap. Loss at norm 1: of maps "
         "divided by their own L2 norm.",
-        *_notes(setting),
+        *_notes(used, _with_controls),
     )
     title = "Propositions 1 and 2 on pairs of networks"
     setting.write_table(Table("propositions", title, rows, notes))
@@ -71,16 +73,17 @@ def run_independence(setting: Setting) -> None:
     """§3.3: is the noise of two networks' gradients independent inside a group?"""
     (method,) = setting.methods(["SimpleGradient"])
     rows, curves = [], {}
-    for data, maps, pair, partitions in _pairs(setting):
-        a, b = (_all_maps(maps, network, method) for network in pair)
-        for partition in partitions:
-            found = independence(a, b, _segments(partition, maps))
+    used = list(pairs(setting, NUM_PHOTOS, NUM_TEST_IMAGES))
+    for pair in used:
+        a, b = (pair.all_maps(network, method) for network in pair.networks)
+        for partition in _with_controls(pair.layer):
+            found = independence(a, b, pair.segments(partition))
             sizes = found.sizes[:-1]
             for i, size in enumerate(sizes):
                 if found.num_groups[i]:
                     rows.append(
                         {
-                            "data": data,
+                            "data": pair.data,
                             "partition": partition.name,
                             "pixels a group": f"{size}–{found.sizes[i + 1] - 1}",
                             "groups": int(found.num_groups[i]),
@@ -89,7 +92,7 @@ def run_independence(setting: Setting) -> None:
                         }
                     )
             known = (found.num_groups > 30) & ~np.isnan(found.ratio)
-            curves.setdefault(data, {})[partition.name] = (
+            curves.setdefault(pair.data, {})[partition.name] = (
                 sizes[known],
                 found.ratio[known],
             )
@@ -97,7 +100,7 @@ def run_independence(setting: Setting) -> None:
         "n = ∇f_A − ∇f_B inside each (super-pixel, channel) group. 1: independent, so "
         "that the mean cancels noise as 1/√|S|; |S|: the same in all of the group. "
         "Means over images with 95 % bootstrap intervals.",
-        *_notes(setting),
+        *_notes(used, _with_controls),
     )
     title = "Independence of the noise inside groups, by size of group"
     setting.write_table(Table("independence", title, rows, notes))
@@ -134,7 +137,8 @@ def run_generalization(setting: Setting) -> None:
             a = _all_maps(maps, network, method)
             b = [_all_maps(maps, other, method) for other in others]
             for partition in partitions:
-                segments = _segments(partition, maps)
+                chunks = [partition.segments(shown[chunk]) for chunk in maps.chunks]
+                segments = None if chunks[0] is None else np.concatenate(chunks)
                 group = functools.partial(grouped_maps, segments=segments)
                 for normed in (False, True):
                     loss = interpretation_loss(group(a), [group(x) for x in b], normed)
@@ -172,31 +176,11 @@ def _generalization_row(partition, normed, found):
     }
 
 
-def _pairs(setting):
-    """(data, maps, pair, partitions) of the data that were given."""
-    if setting.read_photos is None and setting.networks_path is None:
-        raise MissingData(
-            "needs a folder of photos, or trained networks and their data: --photos "
-            "DIR, or --networks DIR and --data DIR"
-        )
-    if setting.read_photos is not None:
-        _, images = setting.photos(NUM_PHOTOS)
-        networks = setting.photo_networks
-        maps = setting.maps("photos", images, networks)
-        yield "photos", maps, networks[:2], _with_controls(Quickshift())
-    if setting.networks_path is not None:
-        images, _ = setting.test_images(NUM_TEST_IMAGES)
-        pair = [setting.network("split_a"), setting.network("split_b", 1)]
-        maps = setting.maps("cifar10-split_a", images, pair, chunk_size=_CHUNK)
-        yield "CIFAR-10", maps, pair, _with_controls(SLIC(n_segments=100))
-
-
-def _notes(setting):
+def _notes(used, partitions):
     """A note a kind of data: its images, networks and numbers of groups."""
     return [
-        f"{data}: {len(maps.images)} images. {networks_note(pair)} "
-        f"{groups_note(partitions, maps.images)}"
-        for data, maps, pair, partitions in _pairs(setting)
+        f"{pair.note()} {groups_note(partitions(pair.layer), pair.images)}"
+        for pair in used
     ]
 
 
@@ -209,11 +193,6 @@ def _with_controls(layer):
 
 def _all_maps(maps, network, method):
     return np.concatenate([maps.maps(network, method, chunk) for chunk in maps.chunks])
-
-
-def _segments(partition, maps):
-    found = [partition.segments(maps.images[chunk]) for chunk in maps.chunks]
-    return None if found[0] is None else np.concatenate(found)
 
 
 def _interval(found, i):

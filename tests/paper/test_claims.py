@@ -7,8 +7,13 @@ from tf_superpixel_saliency.metrics.verdicts import (
     CANNOT_BE_TOLD,
     DOES_NOT_HOLD,
     HOLDS,
+    NOT_WORSE,
 )
-from tf_superpixel_saliency.paper import claim_judges
+from tf_superpixel_saliency.paper import (
+    claims_of_fidelity,
+    claims_of_stability,
+    claims_of_theory,
+)
 
 
 def row(partition, error, low, high):
@@ -24,7 +29,7 @@ def row(partition, error, low, high):
 @pytest.mark.parametrize(
     "own, verdict",
     [
-        ((0.1, 0.05, 0.15), claim_judges.NOT_CONTRADICTED),
+        ((0.1, 0.05, 0.15), claims_of_theory.NOT_CONTRADICTED),
         ((0.5, 0.45, 0.55), DOES_NOT_HOLD),
         ((0.2, 0.1, 0.26), CANNOT_BE_TOLD),
         ((0.35, 0.34, 0.36), CANNOT_BE_TOLD),
@@ -36,7 +41,7 @@ def test_a_generalisation_error_falls_where_intervals_are_apart(own, verdict):
         row("super-pixel", *own),
         row("random", 0.1, 0.1, 0.1),
     ]
-    ((maps, figure, chance, found),) = claim_judges.definition(rows)
+    ((maps, figure, chance, found),) = claims_of_theory.definition(rows)
     assert found == verdict
     assert (maps, chance) == ("as they are", "random groups 1.00e-01")
     assert figure.startswith("3.00e-01 → ")
@@ -53,7 +58,7 @@ def test_roar_holds_where_accuracy_falls_below_the_pixels(low, high, verdict):
         | {f"{key} low": low, f"{key} high": high},
         {"removed first": "super-pixel, masks alone", "mean": 0.25},
     ]
-    ((case, figure, chance, found),) = claim_judges.roar(rows)
+    ((case, figure, chance, found),) = claims_of_fidelity.roar(rows)
     assert found == verdict
     assert (case, chance) == ("SimpleGradient", "masks alone 0.250")
     assert figure.endswith(f"[{low:+.3f}, {high:+.3f}]")
@@ -87,7 +92,7 @@ def test_mege_has_to_lie_above_that_of_random_groups_too(verdict):
         mege_difference("square", DOES_NOT_HOLD),
         mege_difference("random", DOES_NOT_HOLD, "normalised L2"),
     ]
-    ((case, figure, chance, found),) = claim_judges.mege(rows, differences)
+    ((case, figure, chance, found),) = claims_of_stability.mege(rows, differences)
     assert found == verdict
     assert case == "SmoothGrad, L2"
     assert figure == "0.450 [0.400, 0.500] → 0.625 [0.600, 0.650]"
@@ -100,7 +105,7 @@ def test_mege_of_regions_is_judged_at_norm_1_alone():
         mege_difference("LIME", DOES_NOT_HOLD),
         mege_difference("pixel", DOES_NOT_HOLD, "normalised L2"),
     ]
-    ((case, figure, _, found),) = claim_judges.mege_of_regions(rows)
+    ((case, figure, _, found),) = claims_of_stability.mege_of_regions(rows)
     assert case == "SmoothGrad against LIME, normalised L2"
     assert (figure, found) == ("distance -0.200 [-0.300, -0.100]", HOLDS)
 
@@ -117,7 +122,7 @@ def test_methods_of_regions_are_judged_by_paired_differences():
         region_row("SmoothGrad, super-pixel", "RISE", 0.1, 0.3, HOLDS),
         region_row("SmoothGrad, pixel", "LIME", -0.3, -0.1, DOES_NOT_HOLD),
     ]
-    ((case, figure, chance, found),) = claim_judges.regions(rows)
+    ((case, figure, chance, found),) = claims_of_stability.regions(rows)
     assert (case, chance, found) == ("SmoothGrad against LIME", 0.0, HOLDS)
     assert figure == "+0.200 [+0.100, +0.300]"
 
@@ -131,7 +136,7 @@ def test_grad_cam_is_the_other_way_round(low, high, verdict):
         region_row("SimpleGradient, pixel", "GradCAM", low, high, ""),
         region_row("SimpleGradient, super-pixel", "GradCAM", 0.1, 0.3, HOLDS),
     ]
-    ((case, figure, _, found),) = claim_judges.grad_cam(rows)
+    ((case, figure, _, found),) = claims_of_stability.grad_cam(rows)
     assert (case, found) == ("GradCAM less SimpleGradient", verdict)
     assert figure.endswith(f"[{-high:+.3f}, {-low:+.3f}]")
 
@@ -156,7 +161,7 @@ def test_what_is_observed_is_judged_by_the_paired_difference():
         | {"super-pixel less": "pixel", "better": DOES_NOT_HOLD}
         | {"measure": "SSIM, excess"},
     ]
-    ((case, figure, by_chance, found),) = claim_judges.observed(rows, others)
+    ((case, figure, by_chance, found),) = claims_of_stability.observed(rows, others)
     assert found == f"{HOLDS}, as observed"
     assert case == "both, SmoothGrad"
     assert figure == "0.300 [0.280, 0.320] → 0.340 [0.310, 0.370]"
@@ -187,12 +192,102 @@ def test_independence_is_judged_by_the_groups_there_are(low, high, verdict):
         independence_row("32–63", 3, np.nan, np.nan),
         independence_row("16–31", 900, 9.0, 9.0, "square"),
     ]
-    ((data, _, chance, found),) = claim_judges.independence(rows)
+    ((data, _, chance, found),) = claims_of_theory.independence(rows)
     assert (data, chance, found) == ("photos", 1.0, verdict)
 
 
 def test_independence_is_weighed_by_number():
     rows = [independence_row("2–3", 300, 0.9, 1.1), independence_row("4–7", 100, 4, 6)]
-    ((_, figure, _, found),) = claim_judges.independence(rows)
+    ((_, figure, _, found),) = claims_of_theory.independence(rows)
     assert figure == "2.00 [1.68, 2.33] times that of independent noise"
     assert found == CANNOT_BE_TOLD
+
+
+def size_row(measure, partition, less, low, high, better):
+    row = {"measure": measure, "method": "SmoothGrad", "partition": partition}
+    row |= {"less": less, "difference": (low + high) / 2, "better": better}
+    return row | {"difference low": low, "difference high": high}
+
+
+@pytest.mark.parametrize(
+    "mu, verdict",
+    [(NOT_WORSE, HOLDS), (DOES_NOT_HOLD, DOES_NOT_HOLD), (CANNOT_BE_TOLD,) * 2],
+)
+def test_small_groups_have_to_be_stable_and_faithful(mu, verdict):
+    rows = [
+        size_row("SSIM, excess", "max_dist 3", "pixel", 0.1, 0.2, HOLDS),
+        size_row("μFidelity", "max_dist 3", "pixel", -0.01, 0.02, mu),
+        size_row("SSIM, excess", "max_dist 2", "pixel", -0.2, -0.1, DOES_NOT_HOLD),
+    ]
+    ((case, figure, _, found),) = claims_of_fidelity.small_groups(rows)
+    assert (case, found) == ("SmoothGrad", verdict)
+    assert figure == (
+        "SSIM excess +0.150 [+0.100, +0.200], μFidelity +0.005 [-0.010, +0.020]"
+    )
+
+
+@pytest.mark.parametrize(
+    "excess, mu, verdict",
+    [
+        ((-0.3, -0.1), (-0.2, -0.1), HOLDS),
+        ((-0.3, -0.1), (-0.2, 0.1), CANNOT_BE_TOLD),
+        ((0.1, 0.2), (-0.2, -0.1), DOES_NOT_HOLD),
+    ],
+)
+def test_large_groups_have_to_damage_both(excess, mu, verdict):
+    rows = [
+        size_row("SSIM, excess", "max_dist 8", "max_dist 3", *excess, ""),
+        size_row("μFidelity", "max_dist 8", "max_dist 3", *mu, ""),
+        size_row("μFidelity", "max_dist 8", "pixel", 0.1, 0.2, ""),
+    ]
+    ((_, _, _, found),) = claims_of_fidelity.large_groups(rows)
+    assert found == verdict
+
+
+def distance_row(name, energy, distance):
+    return {"map": name, "remaining energy": energy, "relative distance": distance}
+
+
+@pytest.mark.parametrize("apart, verdict", [(0.05, HOLDS), (0.2, DOES_NOT_HOLD)])
+def test_distances_are_compared_where_as_much_energy_remains(apart, verdict):
+    rows = [
+        distance_row("super-pixel, 9 groups", 0.1, 0.5 + apart),
+        distance_row("super-pixel, 2 groups", 0.0001, 5.0),
+        # Half-way between the two on the logarithm of the energy: 0.5.
+        distance_row("SmoothGrad, noise 0.1", 1.0, 0.2),
+        distance_row("SmoothGrad, noise 0.2", 0.01, 0.8),
+    ]
+    ((_, figure, _, found),) = claims_of_fidelity.moved(rows)
+    assert found == verdict
+    assert figure == f"at equal energy at most {apart:.3f} of ‖m₀‖ apart"
+    ((_, _, _, found),) = claims_of_fidelity.moved(rows[1:])
+    assert found == CANNOT_BE_TOLD
+
+
+@pytest.mark.parametrize(
+    "low, high, verdict",
+    [(-0.1, 0.05, HOLDS), (0.12, 0.2, DOES_NOT_HOLD), (0.05, 0.2, CANNOT_BE_TOLD)],
+)
+def test_the_last_layer_tells_what_is_left(low, high, verdict):
+    def layer(name, partition, low, high):
+        row = {"method": "SmoothGrad", "partition": partition, "randomised": name}
+        row |= {"SSIM by chance": 0.05, "SSIM excess": (low + high) / 2}
+        return row | {"SSIM excess low": low, "SSIM excess high": high}
+
+    rows = [
+        layer("predictions", "super-pixel", 0.5, 0.6),
+        layer("conv2d", "pixel", 0.0, 0.0),
+        layer("conv2d", "super-pixel", low, high),
+    ]
+    ((case, _, chance, found),) = claims_of_stability.sanity(rows)
+    assert (case, chance, found) == ("SmoothGrad", 0.05, verdict)
+
+
+def test_a_dynamic_partition_is_judged_by_the_cosine():
+    key = "cosine less static's"
+    row = {"data": "photos", "method": "SmoothGrad", "partition": "dynamic"}
+    row |= {key: 0.2, f"{key} low": 0.1, f"{key} high": 0.3}
+    others = [row | {"partition": name} for name in ("pixel", "static")]
+    ((case, figure, _, found),) = claims_of_theory.dynamic([*others, row])
+    assert (case, found) == ("photos, SmoothGrad", HOLDS)
+    assert figure == "+0.200 [+0.100, +0.300]"

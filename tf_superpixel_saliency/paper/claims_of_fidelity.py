@@ -1,0 +1,154 @@
+"""Judges of §4.3, §4.4 and the cost: rows → [(case, figure, chance, verdict)]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf_superpixel_saliency.metrics.verdicts import (
+    CANNOT_BE_TOLD,
+    DOES_NOT_HOLD,
+    HOLDS,
+    NOT_WORSE,
+)
+from tf_superpixel_saliency.paper import distance, tradeoff
+from tf_superpixel_saliency.paper.claim_figures import by_sign, with_interval
+
+FIDELITY = (
+    "Deletion, dataset mean ↓",
+    "Insertion, blur ↑",
+    "Insertion, blank ↑",
+    "μFidelity 9×9 ↑",
+)
+# Distances from the pixel gradient nearer than this, of its norm, are called similar.
+SIMILAR = 0.1
+
+
+def fidelity(other):
+    def judge(rows):
+        return [
+            (
+                f"{row['measure']}, {row['method']}",
+                f"{with_interval(row, 'difference', 1)} points",
+                None,
+                _fidelity_word(row, other),
+            )
+            for row in rows
+            if row["super-pixel less"] == other and row["measure"] in FIDELITY
+        ]
+
+    return judge
+
+
+def _fidelity_word(row, other):
+    sign = -1 if "↓" in row["measure"] else 1
+    ends = sorted(sign * row[f"difference{end}"] for end in (" low", " high"))
+    if ends[0] > 0 and row["p after Holm"] < 0.05:
+        return HOLDS
+    if other == "pixel" and ends[0] > -2:
+        return NOT_WORSE
+    # An interval that holds 0 and more than the margin has too few images to tell.
+    return DOES_NOT_HOLD if ends[1] <= 0 else CANNOT_BE_TOLD
+
+
+def small_groups(rows):
+    """Pixels to small super-pixels: more stable, and no less faithful."""
+    found = _sizes(rows, tradeoff.GOOD, "pixel")
+    judged = []
+    for method, (excess, mu) in found.items():
+        words = excess["better"], mu["better"]
+        good = words[0] == HOLDS and words[1] in (HOLDS, NOT_WORSE)
+        worse = DOES_NOT_HOLD in words
+        word = HOLDS if good else DOES_NOT_HOLD if worse else CANNOT_BE_TOLD
+        judged.append((method, _both(excess, mu), None, word))
+    return judged
+
+
+def large_groups(rows):
+    """From small super-pixels to the largest: both measures fall."""
+    found = _sizes(rows, tradeoff.LARGEST, tradeoff.GOOD)
+    judged = []
+    for method, (excess, mu) in found.items():
+        fall = [row["difference high"] < 0 for row in (excess, mu)]
+        rise = [row["difference low"] > 0 for row in (excess, mu)]
+        word = HOLDS if all(fall) else DOES_NOT_HOLD if any(rise) else CANNOT_BE_TOLD
+        judged.append((method, _both(excess, mu), None, word))
+    return judged
+
+
+def _sizes(rows, partition, other):
+    """Method → its rows of excess and of μFidelity, of one size less another."""
+    found = {}
+    for row in rows:
+        if (row["partition"], row["less"]) == (partition, other):
+            found.setdefault(row["method"], []).append(row)
+    return found
+
+
+def _both(excess, mu):
+    return (
+        f"SSIM excess {with_interval(excess, 'difference')}, "
+        f"μFidelity {with_interval(mu, 'difference')}"
+    )
+
+
+def moved(rows):
+    """Distances from the pixel gradient where as much energy remains, by either."""
+    curves = {}
+    for kind in (distance.SUPERPIXEL, distance.SMOOTHGRAD):
+        here = [row for row in rows if row["map"].startswith(kind)]
+        here.sort(key=lambda row: row["remaining energy"])
+        curves[kind] = [
+            np.array([row[key] for row in here])
+            for key in ("remaining energy", "relative distance")
+        ]
+    energy, grouped = curves[distance.SUPERPIXEL]
+    noise, noisy = curves[distance.SMOOTHGRAD]
+    shared = (energy >= noise[0]) & (energy <= noise[-1])
+    if not shared.any():
+        return [("SimpleGradient", "no energy in common", None, CANNOT_BE_TOLD)]
+    there = np.interp(np.log(energy[shared]), np.log(noise), noisy)
+    gap = np.abs(there - grouped[shared]).max()
+    figure = f"at equal energy at most {gap:.3f} of ‖m₀‖ apart"
+    return [("SimpleGradient", figure, None, HOLDS if gap < SIMILAR else DOES_NOT_HOLD)]
+
+
+def road(rows):
+    """Faster for the most relevant first, and slower for the least relevant first."""
+    key, judged = "less pixels'", []
+    for row in rows:
+        if row["partition"] != "super-pixel":
+            continue
+        ends = row[f"{key} low"], row[f"{key} high"]
+        if "↓" in row["order"]:
+            ends = -ends[1], -ends[0]
+        case = f"{row['method']}, {row['order'][:-2]}"
+        (square,) = (
+            other
+            for other in rows
+            if other["partition"] == "square"
+            and (other["method"], other["order"]) == (row["method"], row["order"])
+        )
+        control = f"squares {with_interval(square, key)}"
+        judged.append((case, with_interval(row, key), control, by_sign(*ends)))
+    return judged
+
+
+def roar(rows):
+    by_order = {row["removed first"]: row for row in rows}
+    own = by_order["super-pixel"]
+    alone = f"masks alone {by_order['super-pixel, masks alone']['mean']:.3f}"
+    word = by_sign(-own["less pixels' high"], -own["less pixels' low"])
+    return [("SimpleGradient", with_interval(own, "less pixels'"), alone, word)]
+
+
+def cost(rows):
+    return [
+        (
+            f"{row['photos a call']} photos a call",
+            f"{row['in plain gradients']:.2f} plain gradients",
+            None,
+            HOLDS if row["in plain gradients"] < 1 else DOES_NOT_HOLD,
+        )
+        for row in rows
+        if row["what"] == "Quickshift"
+    ]
