@@ -6,11 +6,6 @@ import shutil
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# The workers share the cores: a pool of all of them in each would only take turns.
-_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-if _WORKERS > 1:
-    _THREADS = str(max(1, (os.cpu_count() or 1) // _WORKERS))
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", _THREADS)
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,7 +26,15 @@ _CACHE = "TSS_TESTS_XLA_CACHE"
 
 
 def pytest_configure(config):
-    """Let the processes of a run share what XLA compiled: SLIC alone takes seconds."""
+    """Let the processes of a run share the cores and what XLA compiled.
+
+    SLIC alone takes seconds to compile; and a pool of threads for all the cores in each
+    process would only wait for the others'.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
     if _CACHE in os.environ:
         return
     folder = tempfile.mkdtemp(prefix="tss-tests-xla-")

@@ -4,20 +4,22 @@ import numpy as np
 
 from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.maps import Network
-from tf_superpixel_saliency.paper.notes import groups_note, networks_note
+from tf_superpixel_saliency.paper.notes import (
+    count_groups,
+    groups_note,
+    networks_note,
+)
 from tf_superpixel_saliency.superpixels import SquareGrid
 
 
 def test_networks_are_named_with_their_accuracies():
     own = [Network("a", None, 0, 0.7771), Network("b", None, 1)]
-    assert (
-        networks_note(own)
-        == "Networks, with test accuracies: a (0.777), b (not known)."
-    )
+    named = "Networks, with test accuracies: a (0.777), b (not known)."
+    assert networks_note(own) == named
     lite = Network("efficientnet-lite1", None, 0, 0.767)
     assert networks_note([lite]) == (
-        "Networks, with published accuracies on ImageNet's validation images: "
-        "efficientnet-lite1 (0.767)."
+        "Networks, with accuracies on ImageNet's validation images as published, each "
+        "at its own size: efficientnet-lite1 (0.767)."
     )
 
 
@@ -34,6 +36,12 @@ def test_groups_are_counted_over_the_images():
         parts.Partition(parts.SUPERPIXEL, uneven),
         *parts.controls(SquareGrid(size=4), (parts.SQUARE, parts.RANDOM), 2),
     ]
-    assert groups_note(which, images) == (
-        "Groups of an image, median and range: super-pixel 2 (1–3), square 4 (4–4)."
+    counts = count_groups(which, images)
+    assert {name: list(found) for name, found in counts.items()} == {
+        "super-pixel": [1, 2, 3],
+        "square": [4, 4, 4],
+    }
+    assert groups_note({**counts, "pixel": np.array([64])}) == (
+        "Groups of an image, median and range: super-pixel: 2 (1–3), square: 4 (4–4)."
     )
+    assert groups_note({"pixel": np.array([64])}) == ""

@@ -189,9 +189,10 @@ def _chunk_part(settings, method, chunk, segments):
     )
     names = [partition.name for partition in segments.partitions]
     values, groups = [], []
-    for name, labels in zip(names, segments.found):
-        draws = max(1, round(settings.num_seeds / names.count(name)))
-        values.append(measured(draws, segments=labels))
+    for partition, labels in zip(segments.partitions, segments.found):
+        draws = max(1, round(settings.num_seeds / names.count(partition.name)))
+        # Partitions of one name have seeds of their own, and so other draws.
+        values.append(measured(draws, segments=labels, seed=partition.seed))
         groups.append(group_counts(labels, segments.images))
     if settings.blur_like:
         like = names.index(settings.blur_like)
@@ -209,8 +210,12 @@ def _near(chunks, chunk, count):
     """
     together = -(-(count + 1) // len(chunks[0]))
     number = [c[0] for c in chunks].index(chunk[0])
-    first = min(number // together * together, max(0, len(chunks) - together))
-    return [c for c in chunks[first : first + together] if c[0] != chunk[0]]
+    first = number // together * together
+    block = chunks[first : first + together]
+    while first and sum(map(len, block)) <= count:
+        first -= 1
+        block = [chunks[first], *block]
+    return [c for c in block if c[0] != chunk[0]]
 
 
 def _corrected(settings, maps_a, maps_b, others, num_seeds, **grouping):

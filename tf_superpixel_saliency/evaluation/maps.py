@@ -20,7 +20,7 @@ class Network(NamedTuple):
         name: short, unique among those compared.
         model: what an explainer takes.
         seed: of its noise; two networks are compared under seeds of their own.
-        accuracy: on images that it was not trained on, None where it isn't known.
+        accuracy: on test images, or as published; None where it isn't known.
         model_output: "probability", "logit" or "auto", as for an explainer.
     """
 
@@ -41,8 +41,7 @@ class MapStore:
             all of them, unless `targets` says otherwise.
         targets: (N,) class indices, or None.
         chunk_size: images a chunk: what is made, kept and read at once. Where one
-            image would be left for the last, it joins the chunk before: agreement by
-            chance is measured between the images of a chunk.
+            image would be left for the last, it joins the chunk before.
     """
 
     def __init__(self, store: PartStore, images, networks, targets=None, chunk_size=8):

@@ -53,14 +53,14 @@ def interval(found, *key):
     return bootstrap_interval(values if len(values) > 1 else values[0])
 
 
-def excess_over_others(result, method, partition):
-    """(N,): SSIM beyond that with network B's maps of other images alone.
+def excess_over_others(result, method, partition, measure=SSIM):
+    """(N,): a similarity beyond that with network B's maps of other images alone.
 
     For maps that are grouped already, or smooth: shuffling their pixels would take
     away what they look like, and leave next to nothing of chance.
     """
-    chance = result.of(method, partition, SSIM, "chance_other")
-    return (result.of(method, partition, SSIM, "observed") - chance) / (1 - chance)
+    chance = result.of(method, partition, measure, "chance_other")
+    return (result.of(method, partition, measure, "observed") - chance) / (1 - chance)
 
 
 def write_agreement(setting, name, title, rows, notes) -> None:

@@ -24,9 +24,14 @@ def figure_of(row, key, digits=3):
     return text if math.isnan(low) else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def by_sign(low, high):
-    """Whether an interval lies above 0, below it, or tells neither."""
-    return HOLDS if low > 0 else DOES_NOT_HOLD if high < 0 else CANNOT_BE_TOLD
+def by_sign(low, high, p_value=0.0):
+    """Whether an interval lies above 0, below it, or tells neither.
+
+    With a p-value, one after Holm over a family, it has to be below 0.05 as well.
+    """
+    if low > 0 and p_value < 0.05:
+        return HOLDS
+    return DOES_NOT_HOLD if high < 0 and p_value < 0.05 else CANNOT_BE_TOLD
 
 
 def by_intervals(row, other, key):

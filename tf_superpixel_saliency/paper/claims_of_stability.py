@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from tf_superpixel_saliency.evaluation.partitions import CONTROLS
 from tf_superpixel_saliency.metrics.verdicts import CANNOT_BE_TOLD, DOES_NOT_HOLD, HOLDS
 from tf_superpixel_saliency.paper.algorithms import MARGIN
 from tf_superpixel_saliency.paper.claim_figures import by_sign, figure_of, with_interval
 
-# Names of partitions among what a map is compared with.
-PARTITIONS = ("pixel", "square", "random", "permutation", "one group")
 # An excess below this is what an untrained network may share with a trained one.
 LEFT_OVER = 0.1
 
@@ -85,7 +84,7 @@ def mege_of_regions(rows):
             row["better"],
         )
         for row in rows
-        if row["distance"] == "normalised L2" and row["less"] not in PARTITIONS
+        if row["distance"] == "normalised L2" and row["less"] not in CONTROLS
     ]
 
 

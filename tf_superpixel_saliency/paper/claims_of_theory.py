@@ -12,6 +12,7 @@ from tf_superpixel_saliency.paper.claim_figures import (
     by_sign,
     with_interval,
 )
+from tf_superpixel_saliency.paper.dynamic import LESS_STATIC
 
 RATIO = "ε' / ε"
 NOT_CONTRADICTED = "not contradicted"
@@ -31,17 +32,15 @@ def propositions(rows):
 
 def dynamic(rows):
     """Agreement with a partition a copy less that with one of the image."""
-    key = "cosine less static's"
-    return [
-        (
-            f"{row['data']}, {row['method']}",
-            with_interval(row, key),
-            0.0,
-            by_sign(row[f"{key} low"], row[f"{key} high"]),
-        )
-        for row in rows
-        if row["partition"] == "dynamic"
-    ]
+    judged = []
+    for row in rows:
+        if row["partition"] != "dynamic":
+            continue
+        ends = row[f"{LESS_STATIC} low"], row[f"{LESS_STATIC} high"]
+        word = by_sign(*ends, row["p after Holm"])
+        case = f"{row['data']}, {row['method']}"
+        judged.append((case, with_interval(row, LESS_STATIC), 0.0, word))
+    return judged
 
 
 def independence(rows):

@@ -41,7 +41,8 @@ def run(setting: Setting) -> None:
     notes = (
         f"{len(images)} photos. {networks_note([network])} Relative distance "
         "‖m − m₀‖/‖m₀‖ and remaining energy ‖m‖²/‖m₀‖² (geometric mean: it spans "
-        "orders of magnitude), m₀ the pixel SimpleGradient.",
+        "orders of magnitude), m₀ the pixel SimpleGradient. Grouping is a projection: "
+        "its distance is √(1 − remaining energy), whatever the partition.",
     )
     setting.write_table(Table("figure-5-distance", title, rows, notes))
     figure, axes = plots.study_figure(1, 1)

@@ -56,7 +56,7 @@ def run(setting: Setting) -> None:
         "black. An image has one random order inside ties and one random partition, "
         "whose spread is in the intervals. Means over images with 95 % bootstrap "
         "intervals. Photos probably seen in training.",
-        _made_of(setting, images),
+        _made_of(setting, found),
     )
     rows = []
     for method in found.methods:
@@ -91,9 +91,9 @@ def measure(setting, name, images, methods, rows, which=None, num_seeds=1):
     )
 
 
-def _made_of(setting, images):
+def _made_of(setting, found):
     networks = networks_note(setting.photo_networks[:1])
-    return f"{networks} {groups_note(partitions(), images)}"
+    return f"{networks} {groups_note(dict(zip(found.partitions, found.groups)))}"
 
 
 def _at(found, partition):
@@ -161,6 +161,6 @@ def run_factorial(setting: Setting) -> None:
         f"Means over {len(images)} photos, {setting.pixels_per_step} pixels a step. "
         "scaled: √|S|·Σ_c |mean|; map: by the ungrouped gradient; unit: side in pixels "
         "of the cells that are ranked.",
-        _made_of(setting, images),
+        _made_of(setting, found),
     )
     setting.write_table(Table("table-1-factorial", title, table, notes))

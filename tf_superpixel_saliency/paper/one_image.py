@@ -10,7 +10,7 @@ from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics.uniform_stability import grouped_stability
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.networks import load_networks
-from tf_superpixel_saliency.paper.notes import groups_note
+from tf_superpixel_saliency.paper.notes import count_groups, groups_note
 from tf_superpixel_saliency.paper.replacements import (
     replacement_pairs,
     train_replacements,
@@ -57,7 +57,7 @@ def run(setting: Setting) -> None:
         f"pairs, SimpleGradient on {len(images)} test images: the largest over images "
         "of the mean over pairs, a lower bound of a supremum. With independent seeds "
         "the floor is not zero. Maps as they are must shrink under any averaging; at "
-        f"norm 1 they need not. {groups_note(partitions, images)}",
+        f"norm 1 they need not. {groups_note(count_groups(partitions, images))}",
     )
     title = "Definition 3 and Proposition 3: one training image replaced"
     setting.write_table(Table("definition-3", title, rows, notes))

@@ -44,6 +44,12 @@ class Pair(NamedTuple):
         found = [self.maps.maps(network, method, chunk) for chunk in self.maps.chunks]
         return np.concatenate(found)
 
+    def num_groups(self, network, method) -> np.ndarray:
+        """(N,): groups of a dynamic partition, the mean over its copies."""
+        chunks = self.maps.chunks
+        found = [self.maps.num_groups(network, method, chunk) for chunk in chunks]
+        return np.concatenate(found)
+
     def segments(self, partition) -> np.ndarray | None:
         """Segments of all images under a partition, (N, H, W), or None for pixels."""
         chunks = self.maps.chunks

@@ -46,7 +46,7 @@ def run_figure_1(setting: Setting) -> None:
                     "by chance": float(corrected.chance[i]),
                     "excess": float(corrected.excess[i]),
                 }
-                for i in range(_FIGURE_1)
+                for i in range(min(_FIGURE_1, len(images)))
             ]
     labelled = {_with_ssim(key, rows): value for key, value in pictures.items()}
     title = "The same photos under two networks"
@@ -77,7 +77,10 @@ def run_figure_3(setting: Setting) -> None:
             pictures[method.name][partition] = grouped[:_FIGURE_3]
             head = {"method": method.name, "partition": partition}
             told = _numbers(images, pixel, other, labels)
-            rows += [{"photo": names[i], **head, **told[i]} for i in range(_FIGURE_3)]
+            rows += [
+                {"photo": names[i], **head, **told[i]}
+                for i in range(min(_FIGURE_3, len(images)))
+            ]
     title = "Pixel maps and super-pixel maps of EfficientNet-Lite0"
     setting.write_table(Table("figure-3", title, rows, _notes(setting)))
     _write_grid(setting, "figure-3", images[:_FIGURE_3], pictures)
@@ -105,7 +108,7 @@ def run_figure_4(setting: Setting) -> None:
             pictures[family][label] = grouped_maps(pixel, segments)[:_FIGURE_4]
             rows += [
                 {"photo": names[i], "super-pixels": name, **told[i]}
-                for i in range(_FIGURE_4)
+                for i in range(min(_FIGURE_4, len(images)))
             ]
     title = "SimpleGradient under sizes and algorithms of super-pixels"
     setting.write_table(Table("figure-4", title, rows, _notes(setting)))

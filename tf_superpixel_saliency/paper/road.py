@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from tf_superpixel_saliency.metrics.intervals import (
     paired_difference,
 )
 from tf_superpixel_saliency.metrics.road import FRACTIONS, road
+from tf_superpixel_saliency.metrics.verdicts import holm
 from tf_superpixel_saliency.paper.experiment import Setting
-from tf_superpixel_saliency.paper.notes import groups_note, networks_note
+from tf_superpixel_saliency.paper.notes import count_groups, groups_note, networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
 NUM_PHOTOS, NUM_TEST_IMAGES = 100, 1000
@@ -65,13 +67,15 @@ def photo_labels(names) -> np.ndarray:
 
 
 def _run(setting, name, title, maps, network, labels, layer):
+    which = parts.with_controls(layer, (parts.SQUARE, parts.RANDOM), NUM_SEEDS)
     store = setting.store(
         name,
         num_samples=setting.num_samples,
         num_steps=setting.num_steps,
         fractions=list(FRACTIONS),
+        num_seeds=NUM_SEEDS,
+        partitions=[partition.name for partition in which],
     )
-    which = parts.with_controls(layer, (parts.SQUARE, parts.RANDOM), NUM_SEEDS)
     predict = prediction.probabilities(network.model)
     methods = setting.methods()
     found = {}
@@ -87,7 +91,9 @@ def _run(setting, name, title, maps, network, labels, layer):
         key: _of_one_name(np.concatenate(value, 2), names)
         for key, value in found.items()
     }
-    made_of = f"{networks_note([network])} {groups_note(which, maps.images)}"
+    made_of = (
+        f"{networks_note([network])} {groups_note(count_groups(which, maps.images))}"
+    )
     notes = (_note(len(labels)), _TOO, made_of)
     _write(setting, name, title, found, list(dict.fromkeys(names)), notes)
 
@@ -142,19 +148,25 @@ _TOO = (
 
 def _write(setting, name, title, found, which, notes):
     rows = []
-    for k, text in enumerate(_ORDERS.values()):
-        for method, values in found.items():
-            for number, partition in enumerate(which):
-                correct = values[number, k, :, 0]
-                row = {"order": text, "method": method, "partition": partition}
-                for fraction, accuracy in zip(FRACTIONS, correct.mean(0)):
-                    row[f"{fraction:.0%}"] = float(accuracy)
-                row["mean accuracy"] = bootstrap_interval(correct.mean(1))
-                apart = paired_difference(correct.mean(1), values[0, k, :, 0].mean(1))
-                row["less pixels'"] = Interval(*apart[:5])
-                probability = values[number, k, :, 1].mean(1)
-                row["mean probability"] = bootstrap_interval(probability)
-                rows.append(row)
+    for (k, text), (number, partition) in itertools.product(
+        enumerate(_ORDERS.values()), enumerate(which)
+    ):
+        # (n, 2, F) of each method: correct, then the class's probability.
+        here = {method: values[number, k] for method, values in found.items()}
+        apart = [
+            paired_difference(here[m][:, 0].mean(1), found[m][0, k, :, 0].mean(1))
+            for m in here
+        ]
+        adjusted = holm([one.p_value for one in apart])
+        for (method, values), one, p_value in zip(here.items(), apart, adjusted):
+            row = {"order": text, "method": method, "partition": partition}
+            for fraction, accuracy in zip(FRACTIONS, values[:, 0].mean(0)):
+                row[f"{fraction:.0%}"] = float(accuracy)
+            row["mean accuracy"] = bootstrap_interval(values[:, 0].mean(1))
+            row["less pixels'"] = Interval(*one[:5])
+            row["p after Holm"] = float(p_value)
+            row["mean probability"] = bootstrap_interval(values[:, 1].mean(1))
+            rows.append(row)
     setting.write_table(Table(name, title, rows, notes))
     figure, axes = plots.study_figure(len(found), len(_ORDERS), 4.2, 3.2)
     for line, (k, text) in zip(axes, enumerate(_ORDERS.values())):

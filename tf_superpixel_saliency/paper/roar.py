@@ -19,7 +19,7 @@ from tf_superpixel_saliency.metrics.roar import (
 )
 from tf_superpixel_saliency.paper.cifar10 import LabelledImages
 from tf_superpixel_saliency.paper.experiment import Setting
-from tf_superpixel_saliency.paper.notes import groups_note, networks_note
+from tf_superpixel_saliency.paper.notes import count_groups, groups_note, networks_note
 from tf_superpixel_saliency.paper.plan import NetworkPlan
 from tf_superpixel_saliency.paper.training import train
 from tf_superpixel_saliency.superpixels import SLIC
@@ -163,6 +163,7 @@ class _Accuracies(dict):
 
 def _write(setting, found, network, data):
     whole = found.pop(NOTHING)
+    counts = count_groups(_partitions(), data.test_images.astype(np.float32))
     notes = (
         f"Test accuracy of ResNet-18s of width {WIDTH} trained for {EPOCHS} epochs on "
         f"{len(data.train_labels)} images without a share of their pixels, tested on "
@@ -170,7 +171,7 @@ def _write(setting, found, network, data):
         f"pixels {whole.mean():.3f}. Low is good. Removed by SimpleGradient of one "
         "network for all, predicted class. Masks alone: trained on nothing but the "
         f"shape of what was removed. {networks_note([network])} "
-        f"{groups_note(_partitions(), data.test_images.astype(np.float32))}",
+        f"{groups_note(counts)}",
         "Differences are of the means over all shares, paired by share and seed, with "
         "95 % t intervals from the spread of the seeds within each share. Other test "
         "images would move both curves: that is not in the interval.",

@@ -19,7 +19,7 @@ from tf_superpixel_saliency.metrics.chance import chance_corrected
 from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
 from tf_superpixel_saliency.metrics.robustness import robustness
 from tf_superpixel_saliency.paper.experiment import Setting
-from tf_superpixel_saliency.paper.notes import groups_note, networks_note
+from tf_superpixel_saliency.paper.notes import count_groups, groups_note, networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
 NUM_SANITY, NUM_ROBUST, NUM_PHOTOS = 50, 16, 48
@@ -34,7 +34,12 @@ def run_sanity(setting: Setting) -> None:
     which = parts.with_controls(
         SLIC(n_segments=100), (parts.SQUARE, parts.RANDOM), num_seeds=1
     )
-    store = setting.store("sanity", images=len(images), num_samples=setting.num_samples)
+    store = setting.store(
+        "sanity",
+        images=len(images),
+        num_samples=setting.num_samples,
+        values="image by image",
+    )
     rows, curves = [], {}
     for method in setting.methods(["SimpleGradient", "SmoothGrad"]):
         make = functools.partial(
@@ -56,7 +61,7 @@ def run_sanity(setting: Setting) -> None:
         f"{len(images)} test images; layers are drawn anew from the output down, the "
         "trained network's class explained throughout. A map that keeps its excess "
         "shows the image and not the model. Means with 95 % bootstrap intervals.",
-        f"{networks_note([network])} {groups_note(which, images)}",
+        f"{networks_note([network])} {groups_note(count_groups(which, images))}",
     )
     title = "Sanity check: agreement with the trained network's maps"
     setting.write_table(Table("sanity", title, rows, notes))
@@ -153,7 +158,7 @@ def run_robustness(setting: Setting) -> None:
     notes = (
         f"{len(images)} photos; noise as a fraction of each photo's own max − min, "
         "three noisy copies each.",
-        f"{networks_note([network])} {groups_note(which, images)}",
+        f"{networks_note([network])} {groups_note(count_groups(which, images))}",
     )
     title = "Robustness to noise in the image: SSIM with the clean image's map"
     setting.write_table(Table("robustness", title, rows, notes))
@@ -215,7 +220,7 @@ def run_orthogonality(setting: Setting) -> None:
         "SmoothGrad against SimpleGradient. Grouping: Quickshift against pixels. "
         "Interaction: what both give beyond the sum of their single gains; above 0 "
         "they are complementary, below 0 they replace each other. "
-        f"{networks_note(pair)} {groups_note(which, images)}",
+        f"{networks_note(pair)} {groups_note(count_groups(which, images))}",
     )
     title = "Noise and grouping: orthogonal and complementary?"
     setting.write_table(Table("orthogonality", title, rows, notes))

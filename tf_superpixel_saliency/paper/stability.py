@@ -62,7 +62,7 @@ def run_photos(setting: Setting) -> None:
         f"{len(images)} photos at 224×224, probably seen in training by all three "
         "networks, which share their training data. Both predict the class on "
         f"{_share(found)}. For the pair of Lite1 and Lite2 the class is Lite0's. "
-        f"{networks_note(networks)} {groups_note(photo_partitions(), images)}"
+        f"{networks_note(networks)} {_groups(found)}"
     )
     rows = {"between architectures": found}
     same = _compare(setting, "figure-2-photos", maps, pairs, photo_partitions(), True)
@@ -93,7 +93,7 @@ def run_small(setting: Setting) -> None:
     each = " to ".join(str(n) for n in sorted({counts.min(), counts.max()}))
     note = (
         f"{len(images)} test images. {networks_note(networks.values())} "
-        f"{groups_note(small_partitions(), images)} Trained on {each} images of each "
+        f"{_groups(next(iter(rows.values())))} Trained on {each} images of each "
         "class; what counts as other data shares no image, as their saved indices say. "
         "Both predict the class on "
         f"{', '.join(f'{_share(found)} ({row})' for row, found in rows.items())}."
@@ -130,6 +130,11 @@ def _compare(setting, name, maps, pairs, partitions, same_noise=False):
         )
         found.append((result, both))
     return found
+
+
+def _groups(found):
+    result = found[0][0]
+    return groups_note(dict(zip(result.partitions, result.groups)))
 
 
 def _share(found):

@@ -18,7 +18,7 @@ from tf_superpixel_saliency.metrics.theory import (
     interpretation_loss_gap,
 )
 from tf_superpixel_saliency.paper.experiment import Setting
-from tf_superpixel_saliency.paper.notes import groups_note, networks_note
+from tf_superpixel_saliency.paper.notes import count_groups, groups_note, networks_note
 from tf_superpixel_saliency.paper.pairs import pairs
 from tf_superpixel_saliency.superpixels import SLIC
 
@@ -155,7 +155,7 @@ def run_generalization(setting: Setting) -> None:
         "over networks. At norm 1: maps divided by their own L2 norm. A bound that "
         "falls (Corollary 1) does not say that the error does.",
         f"{networks_note(setting.network(name) for name in halves)} "
-        f"{groups_note(partitions, images)}",
+        f"{groups_note(count_groups(partitions, images))}",
     )
     title = "Definition 2: the interpretation's generalisation error on CIFAR-10"
     setting.write_table(Table("definition-2", title, rows, notes))
@@ -178,10 +178,8 @@ def _generalization_row(partition, normed, found):
 
 def _notes(used, partitions):
     """A note a kind of data: its images, networks and numbers of groups."""
-    return [
-        f"{pair.note()} {groups_note(partitions(pair.layer), pair.images)}"
-        for pair in used
-    ]
+    counts = [count_groups(partitions(pair.layer), pair.images) for pair in used]
+    return [f"{pair.note()} {groups_note(found)}" for pair, found in zip(used, counts)]
 
 
 def _with_controls(layer):
