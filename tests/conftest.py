@@ -26,15 +26,7 @@ _CACHE = "TSS_TESTS_XLA_CACHE"
 
 
 def pytest_configure(config):
-    """Let the processes of a run share the cores and what XLA compiled.
-
-    SLIC alone takes seconds to compile; and a pool of threads for all the cores in each
-    process would only wait for the others'.
-    """
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if workers > 1:
-        threads = max(1, (os.cpu_count() or 1) // workers)
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
+    """Let the processes of a run share what XLA compiled: SLIC alone takes seconds."""
     if _CACHE in os.environ:
         return
     folder = tempfile.mkdtemp(prefix="tss-tests-xla-")
