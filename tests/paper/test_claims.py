@@ -57,10 +57,13 @@ def test_roar_holds_where_accuracy_falls_below_the_pixels(low, high, verdict):
         {"removed first": "super-pixel", "mean": 0.4, key: (low + high) / 2}
         | {f"{key} low": low, f"{key} high": high},
         {"removed first": "super-pixel, masks alone", "mean": 0.25},
+        {"removed first": "square", key: -0.03, f"{key} low": -0.04}
+        | {f"{key} high": -0.02},
     ]
     ((case, figure, chance, found),) = claims_of_fidelity.roar(rows)
     assert found == verdict
-    assert (case, chance) == ("SimpleGradient", "masks alone 0.250")
+    control = "squares -0.030 [-0.040, -0.020]; accuracy from masks alone 0.250"
+    assert (case, chance) == ("SimpleGradient", control)
     assert figure.endswith(f"[{low:+.3f}, {high:+.3f}]")
 
 

@@ -145,9 +145,11 @@ def road(rows):
 def roar(rows):
     by_order = {row["removed first"]: row for row in rows}
     own = by_order["super-pixel"]
-    alone = f"masks alone {by_order['super-pixel, masks alone']['mean']:.3f}"
+    squares = with_interval(by_order["square"], "less pixels'")
+    alone = by_order["super-pixel, masks alone"]["mean"]
+    control = f"squares {squares}; accuracy from masks alone {alone:.3f}"
     word = by_sign(-own["less pixels' high"], -own["less pixels' low"])
-    return [("SimpleGradient", with_interval(own, "less pixels'"), alone, word)]
+    return [("SimpleGradient", with_interval(own, "less pixels'"), control, word)]
 
 
 def cost(rows):

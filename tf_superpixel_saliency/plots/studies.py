@@ -202,7 +202,10 @@ def _finish(ax, xlabel, ylabel, title):
     ax.set_title(title, fontsize=10)
     ax.tick_params(labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.axhline(0, color="black", lw=0.6)
+    if ax.get_ylim()[0] < 0:
+        ax.axhline(0, color="black", lw=0.6)
+    else:
+        ax.set_ylim(bottom=0)  # from 0, with no line below that runs into the legend
     if ax.get_legend_handles_labels()[0]:
         ax.legend(fontsize=7.5, frameon=False)
 
