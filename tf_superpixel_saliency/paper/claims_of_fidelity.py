@@ -137,7 +137,8 @@ def road(rows):
             and (other["method"], other["order"]) == (row["method"], row["order"])
         )
         control = f"squares {with_interval(square, key)}"
-        word = by_sign(*ends, row["p after Holm"])
+        # Tables made before there were p-values are judged by the interval alone.
+        word = by_sign(*ends, row.get("p after Holm", 0.0))
         judged.append((case, with_interval(row, key), control, word))
     return judged
 
