@@ -126,15 +126,17 @@ def agreement(
     settings = _PairSettings(maps, pair, measures, num_seeds, seed_b, blur_like)
     parts = {method.name: [] for method in methods}
     for chunk in progress(maps.chunks, f"{a.name} and {b.name}"):
+        near = _near(maps.chunks, chunk, num_seeds)
         segments = _LazySegments(maps.images[chunk], partitions)
         for method in methods:
             key = f"{method.name} {a.name} {b.name} {span(chunk)}"
             if seed_b is not None:
                 key += f" seed {seed_b}"
-            near = _near(maps.chunks, chunk, num_seeds)
             if near:
                 key += f" among {span(np.sort(np.concatenate([chunk, *near])))}"
-            make = functools.partial(_chunk_part, settings, method, chunk, segments)
+            make = functools.partial(
+                _chunk_part, settings, method, chunk, near, segments
+            )
             parts[method.name].append(store.arrays(key, make))
     values = np.stack(
         [np.concatenate([p["values"] for p in found], 1) for found in parts.values()]
@@ -178,11 +180,10 @@ def _row_names(partitions, blur_like):
     return names + [BLUR] if blur_like else names
 
 
-def _chunk_part(settings, method, chunk, segments):
+def _chunk_part(settings, method, chunk, near, segments):
     a, b = settings.pair
     maps_a = settings.maps.maps(a, method, chunk)
     maps_b = settings.maps.maps(b, method, chunk, settings.seed_b)
-    near = _near(settings.maps.chunks, chunk, settings.num_seeds)
     others = [settings.maps.maps(b, method, c, settings.seed_b) for c in near]
     measured = functools.partial(
         _corrected, settings, maps_a, maps_b, np.concatenate([maps_b[:0], *others])

@@ -97,6 +97,11 @@ class MapStore:
         """
         return self._part(network, method, chunk, seed)["maps"]
 
+    def all_maps(self, network: Network, method: Method) -> np.ndarray:
+        """Ungrouped maps of all images, (N, H, W, C) float32."""
+        found = [self.maps(network, method, chunk) for chunk in self.chunks]
+        return np.concatenate(found)
+
     def num_groups(self, network: Network, method: Method, chunk) -> np.ndarray:
         """(n,) float32: mean number of groups of a partition made anew at each point.
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_superpixel_saliency.metrics.grouping import group_map, group_mean
-from tf_superpixel_saliency.metrics.pairs import checked_pair
+from tf_superpixel_saliency.metrics.pairs import checked_maps, checked_pair
 from tf_superpixel_saliency.ops import checks
 from tf_superpixel_saliency.ops.groups import WEIGHTS
 
@@ -101,7 +101,7 @@ def chance_corrected(
             raise ValueError("Give segments or smooth, what is done to maps, not both.")
         segments = checks.checked_segments(segments, maps_a.shape)
     checks.checked_choice("weights", weights, WEIGHTS)
-    others = _checked_others(others, maps_b, heatmaps)
+    others = maps_b[:0] if others is None else _checked_others(others, maps_b)
     rows = []
     for i in range(len(maps_a)):
         labels = None if segments is None else segments[i].ravel().astype(np.intp)
@@ -126,20 +126,20 @@ def chance_corrected(
     )
 
 
-def _checked_others(others, maps_b, heatmaps):
-    """(M, H, W, C) of the maps' own type, M = 0 for None."""
-    if others is None:
-        return maps_b[:0]
-    others = np.asarray(others)
-    if heatmaps and others.ndim == 3:
-        others = others[..., None]
-    if others.ndim != 4 or others.shape[1:] != maps_b.shape[1:]:
+def _checked_others(others, maps_b):
+    """(M, H, W, C) of the maps' own type."""
+    others = checked_maps("others", others)
+    if others.shape[1:] != maps_b.shape[1:]:
         raise ValueError(
             "others must be maps of further images like maps_b, each of shape "
-            f"{maps_b.shape[1 : 3 if heatmaps else 4]}, but came with shape "
-            f"{others.shape}."
+            f"{_as_given(maps_b)}, but came with maps of shape {_as_given(others)}."
         )
     return others.astype(maps_b.dtype, copy=False)
+
+
+def _as_given(maps):
+    """The shape of one map, without the axis that a heatmap got."""
+    return maps.shape[1:3] if maps.shape[3] == 1 else maps.shape[1:]
 
 
 def _candidates(maps_b, i, others, labels, weights, num_seeds, draw):

@@ -26,7 +26,7 @@ def run(setting: Setting) -> None:
     maps = setting.maps("photos", images, setting.photo_networks)
     network = setting.photo_networks[0]
     (plain,) = setting.methods(["SimpleGradient"])
-    pixel = np.concatenate([maps.maps(network, plain, chunk) for chunk in maps.chunks])
+    pixel = maps.all_maps(network, plain)
     rows = []
     for distance in MAX_DISTANCES:
         segments = np.asarray(Quickshift(max_dist=distance)(images))
@@ -35,7 +35,7 @@ def run(setting: Setting) -> None:
         rows.append({"map": f"{SUPERPIXEL}, {groups} groups", **_moved(pixel, moved)})
     for level in NOISE_LEVELS:
         (noisy,) = gradient_methods([SMOOTHGRAD], setting.num_samples, level)
-        moved = np.concatenate([maps.maps(network, noisy, c) for c in maps.chunks])
+        moved = maps.all_maps(network, noisy)
         rows.append({"map": f"{SMOOTHGRAD}, noise {level}", **_moved(pixel, moved)})
     title = "Distance of super-pixel maps and of SmoothGrad from the pixel gradient"
     notes = (

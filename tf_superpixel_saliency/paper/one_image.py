@@ -84,7 +84,4 @@ def _map_pairs(setting, images, trained, pairs):
         networks = [Network(name, trained.models[name]) for name in pair]
         name = f"definition-3-{pair[0]}"
         maps = setting.maps(name, images, networks, chunk_size=_CHUNK)
-        yield tuple(
-            np.concatenate([maps.maps(network, method, c) for c in maps.chunks])
-            for network in networks
-        )
+        yield tuple(maps.all_maps(network, method) for network in networks)

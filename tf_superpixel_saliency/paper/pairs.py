@@ -39,11 +39,6 @@ class Pair(NamedTuple):
         """(N, H, W, C) float32."""
         return self.maps.images
 
-    def all_maps(self, network, method) -> np.ndarray:
-        """Ungrouped maps of all images, (N, H, W, C)."""
-        found = [self.maps.maps(network, method, chunk) for chunk in self.maps.chunks]
-        return np.concatenate(found)
-
     def num_groups(self, network, method) -> np.ndarray:
         """(N,): groups of a dynamic partition, the mean over its copies."""
         chunks = self.maps.chunks

@@ -32,7 +32,7 @@ def run_propositions(setting: Setting) -> None:
     used = list(pairs(setting, NUM_PHOTOS, NUM_TEST_IMAGES))
     for pair in used:
         for method in setting.methods(["SimpleGradient", "SmoothGrad"]):
-            a, b = (pair.all_maps(network, method) for network in pair.networks)
+            a, b = (pair.maps.all_maps(network, method) for network in pair.networks)
             for partition in _with_controls(pair.layer):
                 segments = pair.segments(partition)
                 found = interpretation_loss_gap(a, b, segments)
@@ -75,7 +75,7 @@ def run_independence(setting: Setting) -> None:
     rows, curves = [], {}
     used = list(pairs(setting, NUM_PHOTOS, NUM_TEST_IMAGES))
     for pair in used:
-        a, b = (pair.all_maps(network, method) for network in pair.networks)
+        a, b = (pair.maps.all_maps(network, method) for network in pair.networks)
         for partition in _with_controls(pair.layer):
             found = independence(a, b, pair.segments(partition))
             sizes = found.sizes[:-1]
@@ -134,8 +134,8 @@ def run_generalization(setting: Setting) -> None:
             others = [setting.network(other) for other in references]
             key = f"definition-2-{name}-{kind}"
             maps = setting.maps(key, shown, [network, *others], chunk_size=_CHUNK)
-            a = _all_maps(maps, network, method)
-            b = [_all_maps(maps, other, method) for other in others]
+            a = maps.all_maps(network, method)
+            b = [maps.all_maps(other, method) for other in others]
             for partition in partitions:
                 chunks = [partition.segments(shown[chunk]) for chunk in maps.chunks]
                 segments = None if chunks[0] is None else np.concatenate(chunks)
@@ -187,10 +187,6 @@ def _with_controls(layer):
         parts.superpixel_partition(layer),
         *parts.controls(layer, (parts.SQUARE, parts.RANDOM), num_seeds=1),
     ]
-
-
-def _all_maps(maps, network, method):
-    return np.concatenate([maps.maps(network, method, chunk) for chunk in maps.chunks])
 
 
 def _interval(found, i):
