@@ -75,3 +75,19 @@ def test_grouped_maps_are_means():
     wanted = [[[1, 2], [1, 2]], [[5, 6], [5, 6]]]
     np.testing.assert_array_equal(grouped_maps(maps, labels)[0], wanted)
     assert grouped_maps(maps, None) is maps
+
+
+def test_partitions_of_one_name_are_several_draws_of_one_control():
+    found = parts.by_name(parts.with_controls(SLIC(n_segments=4), num_seeds=2))
+    assert list(found) == ["pixel", "super-pixel", *parts.CONTROLS[1:]]
+    assert [one.seed for one in found["random"]] == [0, 1]
+    assert len(found["square"]) == 1
+
+
+def test_segments_chunk_by_chunk_are_those_of_all_images():
+    images = photos(5)
+    pixel, own = parts.with_controls(SLIC(n_segments=4), ())
+    chunks = [np.arange(2), np.arange(2, 5)]
+    assert pixel.segments_of(images, chunks) is None
+    found = own.segments_of(images, chunks)
+    np.testing.assert_array_equal(found, own.segments(images))

@@ -35,6 +35,11 @@ class Partition(NamedTuple):
             return None
         return np.asarray(self.segment(images))
 
+    def segments_of(self, images: np.ndarray, chunks) -> np.ndarray | None:
+        """As `segments`, a chunk of the images' numbers at a time."""
+        found = [self.segments(images[chunk]) for chunk in chunks]
+        return None if found[0] is None else np.concatenate(found)
+
 
 def superpixel_partition(layer: SuperpixelLayer, name: str = SUPERPIXEL) -> Partition:
     """The partition that a super-pixel layer makes."""
@@ -78,6 +83,14 @@ def with_controls(
     """Pixels, the layer's super-pixels, and controls as `controls` makes them."""
     own = superpixel_partition(layer)
     return [Partition(PIXEL, None), own, *controls(layer, names, num_seeds)]
+
+
+def by_name(partitions) -> dict[str, list[Partition]]:
+    """Name → the partitions that share it, in order: several draws of one control."""
+    found: dict = {}
+    for partition in partitions:
+        found.setdefault(partition.name, []).append(partition)
+    return found
 
 
 def _random(name, layer, mode, num_seeds):

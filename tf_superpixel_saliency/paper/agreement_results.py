@@ -10,15 +10,9 @@ from tf_superpixel_saliency import plots
 from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.agreement import BLUR, COSINE, SSIM
 from tf_superpixel_saliency.evaluation.tables import Table
-from tf_superpixel_saliency.metrics.intervals import (
-    Interval,
-    bootstrap_interval,
-    paired_difference,
-)
-from tf_superpixel_saliency.metrics.verdicts import holm, verdict
+from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
+from tf_superpixel_saliency.paper.differences import compare
 
-# What counts as not worse, fixed before looking: two points.
-MARGIN = 0.02
 # The end of a row's name.
 SAME_NOISE = ", the same noise"
 COMPARED = (
@@ -48,9 +42,16 @@ def pooled(found, method, partition, measure, field):
 
 def interval(found, *key):
     """Mean and 95 % interval over images, and over pairs where there are several."""
+    return bootstrap_interval(_values(found, *key))
+
+
+def _values(found, *key):
+    """(N,) of one pair; of several, which share the images, (pairs, N).
+
+    So an image comes and goes with all its pairs in an interval.
+    """
     values = pooled(found, *key)
-    # Pairs of networks share the images: an image comes and goes with all its pairs.
-    return bootstrap_interval(values if len(values) > 1 else values[0])
+    return values if len(values) > 1 else values[0]
 
 
 def excess_over_others(result, method, partition, measure=SSIM):
@@ -117,26 +118,24 @@ def differences(name, title, rows, notes) -> Table:
         others = [p for p in result.partitions if p != parts.SUPERPIXEL]
         for measure, field in COMPARED:
             for other in others:
-                family = []
-                for method in result.methods:
-                    key = (method, parts.SUPERPIXEL, measure, field)
-                    own = pooled(found, *key)
-                    base = pooled(found, method, other, measure, field)
-                    values = (own, base) if len(own) > 1 else (own[0], base[0])
-                    family.append(paired_difference(*values))
-                adjusted = holm([one.p_value for one in family])
-                for method, one, p_value in zip(result.methods, family, adjusted):
-                    made.append(
-                        {
-                            "networks": row,
-                            "measure": f"{measure}, {field}",
-                            "method": method,
-                            "super-pixel less": other,
-                            "difference": Interval(*one[:5]),
-                            "p after Holm": float(p_value),
-                            "better": verdict(one, MARGIN, p_value=float(p_value)),
-                        }
-                    )
+                family = {
+                    method: [
+                        _values(found, method, partition, measure, field)
+                        for partition in (parts.SUPERPIXEL, other)
+                    ]
+                    for method in result.methods
+                }
+                made += [
+                    {
+                        "networks": row,
+                        "measure": f"{measure}, {field}",
+                        "method": method,
+                        "super-pixel less": other,
+                        **one.columns(),
+                        "better": one.better(),
+                    }
+                    for method, one in compare(family).items()
+                ]
     return Table(f"{name}-differences", f"{title}: differences", made, tuple(notes))
 
 

@@ -8,6 +8,7 @@ from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.agreement import SSIM
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics import intervals
+from tf_superpixel_saliency.paper.differences import MARGIN
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.photo_pair import agreed, pair_note, photo_agreement
 from tf_superpixel_saliency.superpixels import (
@@ -18,8 +19,6 @@ from tf_superpixel_saliency.superpixels import (
 )
 
 NUM_PHOTOS = 48
-# Differences in excess SSIM within this count as none: fixed before looking.
-MARGIN = 0.02
 
 
 def run(setting: Setting) -> None:

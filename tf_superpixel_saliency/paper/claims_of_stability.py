@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tf_superpixel_saliency.evaluation.partitions import CONTROLS
 from tf_superpixel_saliency.metrics.verdicts import CANNOT_BE_TOLD, DOES_NOT_HOLD, HOLDS
-from tf_superpixel_saliency.paper.algorithms import MARGIN
 from tf_superpixel_saliency.paper.claim_figures import by_sign, figure_of, with_interval
+from tf_superpixel_saliency.paper.differences import MARGIN
 
 # An excess below this is what an untrained network may share with a trained one.
 LEFT_OVER = 0.1

@@ -12,13 +12,9 @@ from tf_superpixel_saliency.evaluation.agreement import (
     measures_named,
 )
 from tf_superpixel_saliency.evaluation.tables import Table
-from tf_superpixel_saliency.metrics.intervals import (
-    Interval,
-    bootstrap_interval,
-    paired_difference,
-)
-from tf_superpixel_saliency.metrics.verdicts import holm
+from tf_superpixel_saliency.metrics.intervals import Interval, bootstrap_interval
 from tf_superpixel_saliency.paper.agreement_results import excess_over_others
+from tf_superpixel_saliency.paper.differences import P_VALUE, compare
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.pairs import pairs
 
@@ -62,16 +58,16 @@ def _rows(setting, pair, both):
     pixel = [parts.Partition(PIXEL, None)]
     once = _agreement(setting, pair, "once", methods, pixel + layer)
     anew = _agreement(setting, pair, "anew", dynamic, whole)
-    apart = [
-        paired_difference(
+    family = {
+        name: (
             excess_over_others(anew, name, DYNAMIC, COSINE)[both],
             excess_over_others(once, name, STATIC, COSINE)[both],
         )
         for name in once.methods
-    ]
-    adjusted = holm([one.p_value for one in apart])
+    }
+    apart = compare(family)
     rows = []
-    for method, one, p_value in zip(dynamic, apart, adjusted):
+    for method in dynamic:
         explainer = method.explainer(pair.networks[0].model)
         groups = pair.num_groups(pair.networks[0], method)
         told = {
@@ -83,9 +79,9 @@ def _rows(setting, pair, both):
             row = {"data": pair.data, "method": method.name, "partition": kind}
             row |= {"groups": int(np.median(counts)), "sigma": sigma}
             row |= _shown(found, method.name, kind, both)
-            last = kind == DYNAMIC
-            row[LESS_STATIC] = Interval(*one[:5]) if last else _NOTHING
-            row["p after Holm"] = float(p_value) if last else None
+            row |= {LESS_STATIC: _NOTHING, P_VALUE: None}
+            if kind == DYNAMIC:
+                row |= apart[method.name].columns(LESS_STATIC)
             rows.append(row)
     return rows
 

@@ -11,7 +11,7 @@ from tf_superpixel_saliency.evaluation import partitions as parts
 from tf_superpixel_saliency.evaluation.faithfulness import Amounts, Curve, Subsets
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics import intervals
-from tf_superpixel_saliency.metrics.verdicts import holm
+from tf_superpixel_saliency.paper.differences import compare
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.notes import groups_note, networks_note
 from tf_superpixel_saliency.superpixels import Quickshift
@@ -105,23 +105,22 @@ def _differences(found, notes):
     rows = []
     others = sorted(set(found.partitions) - {parts.SUPERPIXEL})
     for variant, other in itertools.product(sorted(found.variants), others):
-        family = [
-            intervals.paired_difference(
-                *(100 * found.of(method, p, variant) for p in (parts.SUPERPIXEL, other))
-            )
+        family = {
+            method: [
+                100 * found.of(method, p, variant) for p in (parts.SUPERPIXEL, other)
+            ]
             for method in found.methods
-        ]
-        adjusted = holm([one.p_value for one in family])
-        for method, one, p_value in zip(found.methods, family, adjusted):
-            better = one.mean < 0 if "↓" in variant else one.mean > 0
+        }
+        for method, one in compare(family).items():
+            above = one.difference.mean > 0
+            better = not above if "↓" in variant else above
             rows.append(
                 {
                     "measure": variant,
                     "method": method,
                     "super-pixel less": other,
-                    "difference": intervals.Interval(*one[:5]),
-                    "p after Holm": float(p_value),
-                    "super-pixel is": _word(better, p_value),
+                    **one.columns(),
+                    "super-pixel is": _word(better, one.p_value),
                 }
             )
     return Table("table-1-differences", "Super-pixels against others", rows, notes)

@@ -13,17 +13,9 @@ from tf_superpixel_saliency.evaluation.agreement import grouped_maps
 from tf_superpixel_saliency.evaluation.methods import region_methods
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics.generalizability import mege_and_reco
-from tf_superpixel_saliency.metrics.intervals import (
-    Interval,
-    bootstrap_interval,
-    paired_difference,
-)
-from tf_superpixel_saliency.metrics.verdicts import (
-    CANNOT_BE_TOLD,
-    DOES_NOT_HOLD,
-    HOLDS,
-    holm,
-)
+from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
+from tf_superpixel_saliency.paper.claim_figures import by_sign
+from tf_superpixel_saliency.paper.differences import compare
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.notes import count_groups, groups_note, networks_note
 from tf_superpixel_saliency.paper.plan import NUM_FOLDS
@@ -33,6 +25,7 @@ IMAGES_A_FOLD = 200
 REGIONS = "regions"
 _CHUNK = 50
 _REGION_METHODS = ("LIME", "ScoreCAM", "XRAI", "GradCAM")
+_KEYS = ("method", "partition", "distance")
 _DISTANCES = {
     "L2": metrics.l2_distance,
     "normalised L2": functools.partial(metrics.l2_distance, normalized=True),
@@ -43,10 +36,10 @@ def run(setting: Setting) -> None:
     """MeGe and ReCo with the L2 distance, plain and of maps of norm 1."""
     images, labels, folds = _held_out(setting)
     networks = [setting.network(f"fold_{k}", k) for k in range(NUM_FOLDS)]
-    maps = setting.maps("cifar10-folds", images, networks, labels, _CHUNK)
+    maps = setting.maps("cifar10-folds-in-turn", images, networks, labels, _CHUNK)
     predicted = np.stack([maps.predicted(network) for network in networks])
     layer = SLIC(n_segments=100)
-    gradient = parts.with_controls(layer, num_seeds=1)
+    gradient = parts.with_controls(layer)
     whole = [parts.Partition(REGIONS, None)]
     regions = region_methods(_REGION_METHODS, small=True)
     store = setting.store(
@@ -54,84 +47,72 @@ def run(setting: Setting) -> None:
         num_samples=setting.num_samples,
         num_steps=setting.num_steps,
         distances="pair by pair",
+        images="folds in turn",
     )
-    rows = []
+    records: dict = {}
     plan = [(m, gradient) for m in setting.methods()] + [(m, whole) for m in regions]
     for method, partitions in setting.progress(plan, "MeGe"):
         for partition in partitions:
-            for name in _DISTANCES:
-                key = f"{method.name} {partition.name} {name} {len(images)}"
-                lookup = _Lookup(maps, networks, method, partition)
-                rows += store.records(
-                    key,
-                    functools.partial(_records, lookup, predicted, labels, folds, name),
-                )
-    _write(setting, rows, networks, images, gradient)
+            make = functools.partial(
+                _records, maps, networks, method, partition, predicted, folds
+            )
+            drawn = f"{partition.name} {partition.seed}"
+            for record in store.records(f"{method.name} {drawn} {len(images)}", make):
+                same = tuple(record[key] for key in _KEYS)
+                records.setdefault(same, []).append(record)
+    found = [_over_draws(drawn) for drawn in records.values()]
+    _write(setting, found, networks, images, gradient)
 
 
 def _held_out(setting):
     """Training images, as many of each fold, their labels and the fold of each."""
     each = IMAGES_A_FOLD
     if setting.num_images:
-        each = max(_CHUNK, setting.num_images // NUM_FOLDS)
+        each = max(1, setting.num_images // NUM_FOLDS)
     count = len(setting.data.train_labels)
-    chosen, folds = [], []
+    chosen = []
     for fold in range(NUM_FOLDS):
         seen = setting.trained.train_indices[f"fold_{fold}"]
         left_out = np.setdiff1d(np.arange(count), seen)
         rng = np.random.default_rng([setting.seed, fold])
         chosen.append(rng.permutation(left_out)[:each])
-        folds.append(np.full(len(chosen[-1]), fold))
-    chosen = np.concatenate(chosen)
+    # The folds take turns, so that a larger run begins with a smaller one's images.
+    turns = min(map(len, chosen))
+    chosen = np.stack([one[:turns] for one in chosen], axis=1).ravel()
     images = setting.data.train_images[chosen].astype(np.float32)
-    return images, setting.data.train_labels[chosen], np.concatenate(folds)
+    folds = np.tile(np.arange(NUM_FOLDS), turns)
+    return images, setting.data.train_labels[chosen], folds
 
 
-class _Lookup:
-    """Grouped maps by model and numbers of images, a few chunks kept at a time."""
-
-    def __init__(self, maps, networks, method, partition):
-        self.maps, self.networks = maps, networks
-        self.method, self.partition = method, partition
-        self.chunk = functools.lru_cache(maxsize=2 * NUM_FOLDS)(self._chunk)
-        self.segments = functools.lru_cache(maxsize=4)(self._segments)
-
-    def _segments(self, start):
-        chunk = self.maps.chunks[start]
-        return self.partition.segments(self.maps.images[chunk])
-
-    def _chunk(self, model, start):
-        chunk = self.maps.chunks[start]
-        network = self.networks[model]
-        return grouped_maps(
-            self.maps.maps(network, self.method, chunk), self.segments(start)
+def _records(maps, networks, method, partition, predicted, folds):
+    """A record for each distance, of grouped maps (networks, N, H, W, C)."""
+    segments = partition.segments_of(maps.images, maps.chunks)
+    grouped = np.stack(
+        [grouped_maps(maps.all_maps(one, method), segments) for one in networks]
+    )
+    made = []
+    for name, distance in _DISTANCES.items():
+        found = mege_and_reco(grouped, predicted, maps.targets, folds, distance)
+        made.append(
+            {
+                "method": method.name,
+                "partition": partition.name,
+                "distance": name,
+                "reco": found.reco,
+                # Pairs of one image come and go together in an interval.
+                "images": np.asarray(found.same.images),
+                "same": np.asarray(found.same.distances, np.float64),
+                "different": len(found.different.distances),
+            }
         )
-
-    def __call__(self, model, numbers):
-        last = len(self.maps.chunks) - 1
-        found = []
-        for number in np.asarray(numbers):
-            start = min(number // _CHUNK, last)  # the last may have one image more
-            found.append(self.chunk(model, start)[number - start * _CHUNK])
-        return np.stack(found)
+    return made
 
 
-def _records(lookup, predicted, labels, folds, name):
-    distance = _DISTANCES[name]
-    found = mege_and_reco(lookup, predicted, labels, folds, distance, _CHUNK)
-    return [
-        {
-            "method": lookup.method.name,
-            "partition": lookup.partition.name,
-            "distance": name,
-            "mege": found.mege,
-            "reco": found.reco,
-            # Pairs of one image come and go together in an interval.
-            "images": np.asarray(found.same.images),
-            "same": np.asarray(found.same.distances, np.float64),
-            "different": len(found.different.distances),
-        }
-    ]
+def _over_draws(drawn):
+    """One record of several draws of random groups: their means, pair by pair."""
+    same = np.mean([one["same"] for one in drawn], axis=0)
+    reco = float(np.mean([one["reco"] for one in drawn]))
+    return drawn[0] | {"same": same, "reco": reco}
 
 
 def _by_image(images):
@@ -142,15 +123,15 @@ def _by_image(images):
 def _write(setting, records, networks, images, partitions):
     rows, bars = [], {name: {} for name in _DISTANCES}
     for record in records:
-        mean = bootstrap_interval(record["same"], **_by_image(record["images"]))
+        apart = bootstrap_interval(record["same"], **_by_image(record["images"]))
         # 1/(1 + d) falls as d rises: the ends of the interval change places.
-        ends = [1 / (1 + value) for value in (mean.high, mean.low)]
+        mege, high, low = (1 / (1 + value) for value in apart[:3])
         rows.append(
             {
                 "method": record["method"],
                 "partition": record["partition"],
                 "distance": record["distance"],
-                "MeGe": mean._replace(mean=record["mege"], low=ends[0], high=ends[1]),
+                "MeGe": apart._replace(mean=mege, low=low, high=high),
                 "ReCo": record["reco"],
                 "images in S=": len(np.unique(record["images"])),
                 "pairs in S≠": record["different"],
@@ -163,7 +144,8 @@ def _write(setting, records, networks, images, partitions):
         f"{len(images)} training images, each from the fold one network did not see, "
         "by five networks; the true label is explained. MeGe = 1/(1 + mean distance "
         "over S=), with a 95 % bootstrap interval over images, conditional on these "
-        "five networks; ReCo the greatest TPR + TNR − 1.",
+        "five networks; ReCo the greatest TPR + TNR − 1. `random` and `permutation`: "
+        "the mean of five draws of the groups, pair by pair.",
         "Raw L2 shrinks with any averaging, and MeGe rises with it: compare random "
         "groups, and maps of norm 1.",
         f"{networks_note(networks)} {groups_note(count_groups(partitions, images))}",
@@ -190,7 +172,7 @@ _TOLD = (
 
 def _differences(records):
     """Distances of super-pixel maps less those of others, p-values after Holm."""
-    by_name = {(r["method"], r["partition"], r["distance"]): r for r in records}
+    by_name = {tuple(record[key] for key in _KEYS): record for record in records}
     methods = dict.fromkeys(m for m, p, _ in by_name if p == parts.SUPERPIXEL)
     partitions = dict.fromkeys(p for m, p, _ in by_name if m in methods)
     others = [p for p in partitions if p != parts.SUPERPIXEL]
@@ -199,29 +181,21 @@ def _differences(records):
     for distance, other in itertools.product(_DISTANCES, [*others, *regions]):
         if other in regions and distance == "L2":
             continue  # the size of their maps is their own
-        family = []
+        family = {}
         for method in methods:
             own = by_name[method, parts.SUPERPIXEL, distance]
             key = (other, REGIONS) if other in regions else (method, other)
-            pairs = own["same"], by_name[(*key, distance)]["same"]
-            family.append(paired_difference(*pairs, **_by_image(own["images"])))
-        adjusted = holm([one.p_value for one in family])
-        for method, one, p_value in zip(methods, family, adjusted):
+            family[method] = own["same"], by_name[(*key, distance)]["same"]
+        # Who is right tells what is in S=: the images are the same for all.
+        for method, one in compare(family, **_by_image(own["images"])).items():
+            low, high = -one.difference.high, -one.difference.low
             made.append(
                 {
                     "distance": distance,
                     "method": method,
                     "less": other,
-                    "distance less": Interval(*one[:5]),
-                    "p after Holm": float(p_value),
-                    "better": _word(one, p_value),
+                    **one.columns("distance less"),
+                    "better": by_sign(low, high, one.p_value),
                 }
             )
     return made
-
-
-def _word(difference, p_value):
-    """Whether a distance is smaller."""
-    if difference.high < 0 and p_value < 0.05:
-        return HOLDS
-    return DOES_NOT_HOLD if difference.low > 0 else CANNOT_BE_TOLD

@@ -47,9 +47,7 @@ class Pair(NamedTuple):
 
     def segments(self, partition) -> np.ndarray | None:
         """Segments of all images under a partition, (N, H, W), or None for pixels."""
-        chunks = self.maps.chunks
-        found = [partition.segments(self.images[chunk]) for chunk in chunks]
-        return None if found[0] is None else np.concatenate(found)
+        return partition.segments_of(self.images, self.maps.chunks)
 
     def note(self) -> str:
         """Which images and networks, in a sentence."""

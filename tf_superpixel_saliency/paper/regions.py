@@ -20,8 +20,8 @@ from tf_superpixel_saliency.evaluation.methods import region_methods
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.explainers.feature_maps import FeatureMaps
 from tf_superpixel_saliency.metrics import intervals
-from tf_superpixel_saliency.metrics.verdicts import holm, verdict
-from tf_superpixel_saliency.paper.agreement_results import MARGIN, excess_over_others
+from tf_superpixel_saliency.paper.agreement_results import excess_over_others
+from tf_superpixel_saliency.paper.differences import MARGIN, compare
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.notes import networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
@@ -187,20 +187,15 @@ def _differences(rows, both):
     made = []
     for partition, other in itertools.product((parts.PIXEL, parts.SUPERPIXEL), regions):
         own = [row for row in rows if row.partition == partition]
-        family = [
-            intervals.paired_difference(row.excess()[both], other.excess()[both])
-            for row in own
+        family = {row.name: (row.excess()[both], other.excess()[both]) for row in own}
+        made += [
+            {
+                "measure": EXCESS,
+                "map": name,
+                "less": other.name,
+                **one.columns(),
+                "better": one.better(),
+            }
+            for name, one in compare(family).items()
         ]
-        adjusted = holm([one.p_value for one in family])
-        for row, one, p_value in zip(own, family, adjusted):
-            made.append(
-                {
-                    "measure": EXCESS,
-                    "map": row.name,
-                    "less": other.name,
-                    "difference": intervals.Interval(*one[:5]),
-                    "p after Holm": float(p_value),
-                    "better": verdict(one, MARGIN, p_value=float(p_value)),
-                }
-            )
     return made

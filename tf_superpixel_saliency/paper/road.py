@@ -13,13 +13,9 @@ from tf_superpixel_saliency.evaluation import prediction
 from tf_superpixel_saliency.evaluation.agreement import grouped_maps
 from tf_superpixel_saliency.evaluation.maps import span
 from tf_superpixel_saliency.evaluation.tables import Table
-from tf_superpixel_saliency.metrics.intervals import (
-    Interval,
-    bootstrap_interval,
-    paired_difference,
-)
+from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
 from tf_superpixel_saliency.metrics.road import FRACTIONS, road
-from tf_superpixel_saliency.metrics.verdicts import holm
+from tf_superpixel_saliency.paper.differences import compare
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.notes import count_groups, groups_note, networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
@@ -153,18 +149,17 @@ def _write(setting, name, title, found, which, notes):
     ):
         # (n, 2, F) of each method: correct, then the class's probability.
         here = {method: values[number, k] for method, values in found.items()}
-        apart = [
-            paired_difference(here[m][:, 0].mean(1), found[m][0, k, :, 0].mean(1))
-            for m in here
-        ]
-        adjusted = holm([one.p_value for one in apart])
-        for (method, values), one, p_value in zip(here.items(), apart, adjusted):
+        family = {
+            method: (values[:, 0].mean(1), found[method][0, k, :, 0].mean(1))
+            for method, values in here.items()
+        }
+        apart = compare(family)
+        for method, values in here.items():
             row = {"order": text, "method": method, "partition": partition}
             for fraction, accuracy in zip(FRACTIONS, values[:, 0].mean(0)):
                 row[f"{fraction:.0%}"] = float(accuracy)
             row["mean accuracy"] = bootstrap_interval(values[:, 0].mean(1))
-            row["less pixels'"] = Interval(*one[:5])
-            row["p after Holm"] = float(p_value)
+            row |= apart[method].columns("less pixels'")
             row["mean probability"] = bootstrap_interval(values[:, 1].mean(1))
             rows.append(row)
     setting.write_table(Table(name, title, rows, notes))

@@ -24,6 +24,7 @@ from tf_superpixel_saliency.superpixels import SLIC
 
 NUM_PHOTOS, NUM_TEST_IMAGES, NUM_LOSS_IMAGES = 48, 300, 500
 _CHUNK = 50
+_CONTROLS = (parts.SQUARE, parts.RANDOM)
 
 
 def run_propositions(setting: Setting) -> None:
@@ -33,40 +34,42 @@ def run_propositions(setting: Setting) -> None:
     for pair in used:
         for method in setting.methods(["SimpleGradient", "SmoothGrad"]):
             a, b = (pair.maps.all_maps(network, method) for network in pair.networks)
-            for partition in _with_controls(pair.layer):
-                segments = pair.segments(partition)
-                found = interpretation_loss_gap(a, b, segments)
-                scale = np.maximum(np.abs(found.gap), found.loss**2 * 1e-3)
-                error = np.abs(found.gap - found.variance) / scale
-                normed = interpretation_loss(
-                    grouped_maps(a, segments), grouped_maps(b, segments), True
-                )
+            at_norm_1 = bootstrap_interval(interpretation_loss(a, b, True))
+            for name, drawn in parts.by_name(_with_controls(pair.layer)).items():
+                found = [_propositions(a, b, pair.segments(one)) for one in drawn]
+                holds, error, ratio, normed = map(np.array, zip(*found))
                 rows.append(
                     {
                         "data": pair.data,
                         "method": method.name,
-                        "partition": partition.name,
+                        "partition": name,
                         "images": len(a),
-                        "Proposition 1 holds": float(found.bound_holds.mean()),
+                        "Proposition 1 holds": float(holds.mean()),
                         "largest error of Proposition 2": f"{error.max():.1e}",
-                        "loss, groups / pixels": bootstrap_interval(
-                            found.grouped_loss / found.loss
-                        ),
-                        "loss at norm 1, pixels": bootstrap_interval(
-                            interpretation_loss(a, b, True)
-                        ),
-                        "loss at norm 1, groups": bootstrap_interval(normed),
+                        "loss, groups / pixels": bootstrap_interval(ratio.mean(0)),
+                        "loss at norm 1, pixels": at_norm_1,
+                        "loss at norm 1, groups": bootstrap_interval(normed.mean(0)),
                     }
                 )
     notes = (
         "The network at hand and its reference are two networks. Propositions 1 and 2 "
         "are identities of averaging: they hold for any partition, also a random one. "
         "The error of Proposition 2 is relative to the gap. Loss at norm 1: of maps "
-        "divided by their own L2 norm.",
+        "divided by their own L2 norm. `random`: means over five draws of the groups.",
         *_notes(used, _with_controls),
     )
     title = "Propositions 1 and 2 on pairs of networks"
     setting.write_table(Table("propositions", title, rows, notes))
+
+
+def _propositions(a, b, segments):
+    """Whether 1 holds, the error of 2, the loss over pixels', and that at norm 1."""
+    found = interpretation_loss_gap(a, b, segments)
+    scale = np.maximum(np.abs(found.gap), found.loss**2 * 1e-3)
+    error = np.abs(found.gap - found.variance) / scale
+    grouped = (grouped_maps(maps, segments) for maps in (a, b))
+    normed = interpretation_loss(*grouped, True)
+    return found.bound_holds, error, found.grouped_loss / found.loss, normed
 
 
 def run_independence(setting: Setting) -> None:
@@ -76,7 +79,7 @@ def run_independence(setting: Setting) -> None:
     used = list(pairs(setting, NUM_PHOTOS, NUM_TEST_IMAGES))
     for pair in used:
         a, b = (pair.maps.all_maps(network, method) for network in pair.networks)
-        for partition in _with_controls(pair.layer):
+        for partition in _with_controls(pair.layer, num_seeds=1):
             found = independence(a, b, pair.segments(partition))
             sizes = found.sizes[:-1]
             for i, size in enumerate(sizes):
@@ -117,9 +120,7 @@ def run_generalization(setting: Setting) -> None:
     trained = setting.trained
     halves = {n: s for n, s in trained.train_indices.items() if n.startswith("split")}
     images, _ = setting.test_images(NUM_LOSS_IMAGES)
-    partitions = parts.with_controls(
-        SLIC(n_segments=100), (parts.SQUARE, parts.RANDOM), num_seeds=1
-    )
+    partitions = parts.with_controls(SLIC(n_segments=100), _CONTROLS)
     (method,) = setting.methods(["SimpleGradient"])
     losses: dict = {}
     for number, (name, seen) in enumerate(setting.progress(halves.items(), "losses")):
@@ -127,7 +128,8 @@ def run_generalization(setting: Setting) -> None:
         if len(references) < 2:
             continue
         rng = np.random.default_rng([setting.seed, number])
-        chosen = np.sort(rng.choice(seen, min(len(images), len(seen)), replace=False))
+        # The same ones first, so that a larger run adds to a smaller one.
+        chosen = rng.permutation(seen)[: len(images)]
         own = setting.data.train_images[chosen].astype(np.float32)
         for kind, shown in (("test", images), ("train", own)):
             network = setting.network(name, number)
@@ -136,15 +138,12 @@ def run_generalization(setting: Setting) -> None:
             maps = setting.maps(key, shown, [network, *others], chunk_size=_CHUNK)
             a = maps.all_maps(network, method)
             b = [maps.all_maps(other, method) for other in others]
-            for partition in partitions:
-                chunks = [partition.segments(shown[chunk]) for chunk in maps.chunks]
-                segments = None if chunks[0] is None else np.concatenate(chunks)
-                group = functools.partial(grouped_maps, segments=segments)
+            for partition, drawn in parts.by_name(partitions).items():
+                segments = [one.segments_of(shown, maps.chunks) for one in drawn]
                 for normed in (False, True):
-                    loss = interpretation_loss(group(a), [group(x) for x in b], normed)
-                    losses.setdefault((partition.name, normed), {}).setdefault(
-                        kind, []
-                    ).append(loss)
+                    loss = np.mean([_loss(a, b, one, normed) for one in segments], 0)
+                    found = losses.setdefault((partition, normed), {})
+                    found.setdefault(kind, []).append(loss)
     rows = [
         _generalization_row(partition, normed, found)
         for (partition, normed), found in losses.items()
@@ -152,13 +151,19 @@ def run_generalization(setting: Setting) -> None:
     notes = (
         f"{len(images)} test images, and as many that each network was trained on; the "
         "reference f* is the mean gradient of the networks that saw neither. Intervals "
-        "over networks. At norm 1: maps divided by their own L2 norm. A bound that "
-        "falls (Corollary 1) does not say that the error does.",
+        "over networks. At norm 1: maps divided by their own L2 norm. `random`: means "
+        "over five draws of the groups. A bound that falls (Corollary 1) does not say "
+        "that the error does.",
         f"{networks_note(setting.network(name) for name in halves)} "
         f"{groups_note(count_groups(partitions, images))}",
     )
     title = "Definition 2: the interpretation's generalisation error on CIFAR-10"
     setting.write_table(Table("definition-2", title, rows, notes))
+
+
+def _loss(a, others, segments, normed):
+    group = functools.partial(grouped_maps, segments=segments)
+    return interpretation_loss(group(a), [group(one) for one in others], normed)
 
 
 def _generalization_row(partition, normed, found):
@@ -182,11 +187,8 @@ def _notes(used, partitions):
     return [f"{pair.note()} {groups_note(found)}" for pair, found in zip(used, counts)]
 
 
-def _with_controls(layer):
-    return [
-        parts.superpixel_partition(layer),
-        *parts.controls(layer, (parts.SQUARE, parts.RANDOM), num_seeds=1),
-    ]
+def _with_controls(layer, num_seeds=5):
+    return parts.with_controls(layer, _CONTROLS, num_seeds)[1:]  # but for pixels
 
 
 def _interval(found, i):

@@ -12,9 +12,8 @@ from tf_superpixel_saliency.evaluation.agreement import SSIM
 from tf_superpixel_saliency.evaluation.faithfulness import Subsets
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics import intervals
-from tf_superpixel_saliency.metrics.verdicts import holm, verdict
 from tf_superpixel_saliency.paper import fidelity
-from tf_superpixel_saliency.paper.agreement_results import MARGIN
+from tf_superpixel_saliency.paper.differences import MARGIN, compare
 from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.photo_pair import agreed, pair_note, photo_agreement
 from tf_superpixel_saliency.superpixels import Quickshift
@@ -76,25 +75,21 @@ def _differences(found, both, faithful):
     ):
         if partition in (parts.PIXEL, other):
             continue
-        family = [
-            intervals.paired_difference(
-                *(values(measure, method, p) for p in (partition, other))
-            )
+        family = {
+            method: [values(measure, method, p) for p in (partition, other)]
             for method in found.methods
+        }
+        made += [
+            {
+                "measure": measure,
+                "method": method,
+                "partition": partition,
+                "less": other,
+                **one.columns(),
+                "better": one.better(),
+            }
+            for method, one in compare(family).items()
         ]
-        adjusted = holm([one.p_value for one in family])
-        for method, one, p_value in zip(found.methods, family, adjusted):
-            made.append(
-                {
-                    "measure": measure,
-                    "method": method,
-                    "partition": partition,
-                    "less": other,
-                    "difference": intervals.Interval(*one[:5]),
-                    "p after Holm": float(p_value),
-                    "better": verdict(one, MARGIN, p_value=float(p_value)),
-                }
-            )
     return made
 
 
