@@ -156,7 +156,7 @@ def roar(rows):
 def cost(rows):
     return [
         (
-            f"{row['photos a call']} photos a call",
+            f"{row['photos a call']} photo{'s' * (row['photos a call'] > 1)} a call",
             f"{row['in plain gradients']:.2f} plain gradients",
             None,
             HOLDS if row["in plain gradients"] < 1 else DOES_NOT_HOLD,

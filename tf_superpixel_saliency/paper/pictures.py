@@ -30,28 +30,19 @@ def run_figure_1(setting: Setting) -> None:
     for method in setting.methods(["SimpleGradient", "SmoothGrad"]):
         found = [maps.maps(network, method, chunk) for network in pair]
         for partition, labels in (("pixel", None), ("super-pixel", segments)):
-            corrected = chance_corrected(structural_similarity, *found, labels)
-            counts = parts.group_counts(labels, images)
+            told = _numbers(images, *found, labels)
             for network, own in zip(pair, found):
                 column = f"{network.name.removeprefix('efficientnet-')}"
                 picture = pictures.setdefault(f"{method.name}, {partition}", {})
                 picture[column] = grouped_maps(own, labels)[:_FIGURE_1]
+            head = {"method": method.name, "partition": partition}
             rows += [
-                {
-                    "photo": names[i],
-                    "method": method.name,
-                    "partition": partition,
-                    "groups": int(counts[i]),
-                    "SSIM": float(corrected.observed[i]),
-                    "by chance": float(corrected.chance[i]),
-                    "excess": float(corrected.excess[i]),
-                }
+                {"photo": names[i], **head, **told[i]}
                 for i in range(min(_FIGURE_1, len(images)))
             ]
     labelled = {_with_ssim(key, rows): value for key, value in pictures.items()}
     title = "The same photos under two networks"
-    notes = (networks_note(pair),)
-    setting.write_table(Table("figure-1", title, rows, notes))
+    setting.write_table(Table("figure-1", title, rows, _notes(setting)))
     _write_grid(setting, "figure-1", images[:_FIGURE_1], labelled)
 
 
@@ -138,9 +129,10 @@ def _numbers(images, pixel, other, segments):
 def _notes(setting):
     pair = setting.photo_networks[:2]
     return (
-        f"SSIM of {pair[0].name}'s map, the one that is shown, with {pair[1].name}'s; "
-        "by chance: with its pixels shuffled, and its maps of the other photos, in the "
-        f"same groups. {networks_note(pair)}",
+        f"SSIM of {pair[0].name}'s map with {pair[1].name}'s, and the energy that "
+        f"grouping leaves of the map of {pair[0].name}; by chance: with its pixels "
+        "shuffled, and its maps of the other photos, in the same groups. "
+        f"{networks_note(pair)}",
     )
 
 

@@ -16,6 +16,7 @@ from tf_superpixel_saliency.paper import (
     fidelity,
     generalizability,
     one_image,
+    orthogonality,
     pictures,
     regions,
     road,
@@ -73,7 +74,7 @@ _ALL = (
         distance.run,
     ),
     ("algorithms", "§4.2: four algorithms, four sizes", algorithms.run),
-    ("orthogonality", "§5: noise and grouping, 2×2", robustness.run_orthogonality),
+    ("orthogonality", "§5: noise and grouping, 2×2", orthogonality.run),
     (
         "dynamic-partition",
         "§3.2: a partition for each noisy or interpolated copy",

@@ -1,4 +1,4 @@
-"""The sanity check, robustness to noise in the input, and noise × grouping (§5)."""
+"""The sanity check, and robustness to noise in the input."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ import numpy as np
 
 from tf_superpixel_saliency import metrics, plots
 from tf_superpixel_saliency.evaluation import partitions as parts
-from tf_superpixel_saliency.evaluation.agreement import (
-    COSINE,
-    SSIM,
-    agreement,
-    measures_named,
-)
 from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics.chance import chance_corrected
 from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
@@ -23,7 +17,7 @@ from tf_superpixel_saliency.paper.experiment import Setting
 from tf_superpixel_saliency.paper.notes import count_groups, groups_note, networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
-NUM_SANITY, NUM_ROBUST, NUM_PHOTOS = 50, 16, 48
+NUM_SANITY, NUM_ROBUST = 50, 16
 NOISE_LEVELS = (0.01, 0.03, 0.1)
 
 
@@ -204,49 +198,3 @@ def _robustness(explain, images, level, partition, kind, seed):
         value_range=(0, 255),
     )
     return {key: getattr(found, key) for key in ("similarity", "chance", "excess")}
-
-
-def run_orthogonality(setting: Setting) -> None:
-    """§5: noise and grouping as a 2×2, with their interaction."""
-    _, images = setting.photos(NUM_PHOTOS)
-    networks = setting.photo_networks
-    maps = setting.maps("photos", images, networks)
-    pair = networks[:2]
-    which = parts.with_controls(Quickshift(), ())
-    store = setting.store("orthogonality", num_samples=setting.num_samples)
-    measures = measures_named(SSIM, COSINE)
-    methods = setting.methods(["SimpleGradient", "SmoothGrad"])
-    found = agreement(
-        store, maps, pair, methods, which, measures, progress=setting.progress
-    )
-    both = maps.all_predict(pair)
-    rows = []
-    for measure, field in ((SSIM, "observed"), (SSIM, "excess"), (COSINE, "observed")):
-        cells = {
-            (method, partition): found.of(method, partition, measure, field)[both]
-            for method in found.methods
-            for partition in found.partitions
-        }
-        plain, noise = found.methods
-        pixel, grouped = found.partitions
-        together = cells[noise, grouped] - cells[plain, pixel]
-        apart = cells[noise, pixel] + cells[plain, grouped] - 2 * cells[plain, pixel]
-        rows.append(
-            {
-                "measure": f"{measure}, {field}",
-                "neither": bootstrap_interval(cells[plain, pixel]),
-                "noise": bootstrap_interval(cells[noise, pixel]),
-                "grouping": bootstrap_interval(cells[plain, grouped]),
-                "both": bootstrap_interval(cells[noise, grouped]),
-                "interaction": bootstrap_interval(together - apart),
-            }
-        )
-    notes = (
-        f"{int(both.sum())} photos on which EfficientNet-Lite0 and Lite1 agree. Noise: "
-        "SmoothGrad against SimpleGradient. Grouping: Quickshift against pixels. "
-        "Interaction: what both give beyond the sum of their single gains; above 0 "
-        "they are complementary, below 0 they replace each other. "
-        f"{networks_note(pair)} {groups_note(count_groups(which, images))}",
-    )
-    title = "Noise and grouping: orthogonal and complementary?"
-    setting.write_table(Table("orthogonality", title, rows, notes))
