@@ -44,8 +44,8 @@ def run(setting: Setting) -> None:
     counts = dict(zip(found.partitions, found.groups))
     notes = (
         "Noise: SmoothGrad against SimpleGradient. Grouping: Quickshift against "
-        "pixels. Interaction: what both give beyond the sum of their single gains; above 0 "
-        "they are complementary, below 0 they replace each other.",
+        "pixels. Interaction: what both give beyond the sum of their single gains; "
+        "above 0 they are complementary, below 0 they replace each other.",
         f"{pair_note(setting, images, both)} {groups_note(counts)}",
     )
     title = "Noise and grouping: orthogonal and complementary?"
