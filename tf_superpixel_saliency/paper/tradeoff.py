@@ -105,8 +105,7 @@ def _draw(setting, name, rows, num_pixels):
                 [row[fidelity.MU].mean for row in here],
                 [num_pixels / row["groups"] for row in here],
             )
-        label = {"SSIM": "observed", "SSIM excess": "excess"}[column]
-        plots.plot_tradeoff(
-            points, ax, xlabel=f"SSIM, {label}", ylabel="μFidelity", title=label
-        )
+        label = {"SSIM": "SSIM, observed", "SSIM excess": "SSIM, excess"}[column]
+        title = "larger points: larger groups"
+        plots.plot_tradeoff(points, ax, xlabel=label, ylabel="μFidelity", title=title)
     setting.write_figure(name, figure)
