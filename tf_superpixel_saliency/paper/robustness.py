@@ -26,11 +26,10 @@ def run_sanity(setting: Setting) -> None:
     images, _ = setting.test_images(NUM_SANITY)
     network = setting.network("split_a")
     targets = network.model.predict_on_batch(images).argmax(-1)
-    which = parts.with_controls(
-        SLIC(n_segments=100), (parts.SQUARE, parts.RANDOM), num_seeds=1
-    )
+    which = parts.with_controls(SLIC(n_segments=100), (parts.SQUARE, parts.RANDOM))
     store = setting.store(
         "sanity",
+        partitions=[partition.name for partition in which],
         images=len(images),
         num_samples=setting.num_samples,
         values="image by image",
@@ -42,20 +41,21 @@ def run_sanity(setting: Setting) -> None:
         )
         found = [_with_intervals(row) for row in store.records(method.name, make)]
         rows += found
-        for partition in which:
+        for name in parts.by_name(which):
             line = [
                 float(row["SSIM excess"].mean)
                 for row in found
-                if row["partition"] == partition.name
+                if row["partition"] == name
             ]
-            curves.setdefault(method.name, {})[partition.name] = (
+            curves.setdefault(method.name, {})[name] = (
                 np.arange(1, len(line) + 1),
                 line,
             )
     notes = (
         f"{len(images)} test images; layers are drawn anew from the output down, the "
         "trained network's class explained throughout. A map that keeps its excess "
-        "shows the image and not the model. Means with 95 % bootstrap intervals.",
+        "shows the image and not the model. Means with 95 % bootstrap intervals; "
+        "`random`: of means over five draws of the groups.",
         f"{networks_note([network])} {groups_note(count_groups(which, images))}",
     )
     title = "Sanity check: agreement with the trained network's maps"
@@ -78,7 +78,10 @@ def _sanity_rows(network, method, which, images, targets, setting):
             explainers[key] = method.explainer(model, setting.seed)
         return explainers[key](images, targets=targets)["maps"].numpy()
 
-    segments = [partition.segments(images) for partition in which]
+    segments = {
+        name: [partition.segments(images) for partition in drawn]
+        for name, drawn in parts.by_name(which).items()
+    }
     trained = explain(network.model)
     steps = metrics.randomize_layers(
         network.model, seed=setting.seed, images=images, in_place=True
@@ -86,18 +89,21 @@ def _sanity_rows(network, method, which, images, targets, setting):
     rows = []
     for layer, randomized in setting.progress(steps, method.name):
         maps = explain(randomized)
-        for partition, labels in zip(which, segments):
-            found = chance_corrected(
-                metrics.structural_similarity, trained, maps, labels, num_seeds=5
-            )
+        for name, drawn in segments.items():
+            found = [
+                chance_corrected(
+                    metrics.structural_similarity, trained, maps, labels, num_seeds=5
+                )
+                for labels in drawn
+            ]
             rows.append(
                 {
                     "method": method.name,
-                    "partition": partition.name,
+                    "partition": name,
                     "randomised down to": layer,
-                    "SSIM": found.observed,
-                    "SSIM by chance": found.chance,
-                    "SSIM excess": found.excess,
+                    "SSIM": np.mean([one.observed for one in found], axis=0),
+                    "SSIM by chance": np.mean([one.chance for one in found], axis=0),
+                    "SSIM excess": np.mean([one.excess for one in found], axis=0),
                 }
             )
     return rows
