@@ -26,7 +26,7 @@ def test_draws_of_a_control_are_averaged_image_by_image():
         {key: np.array([low, high]) + shift for shift, key in enumerate(keys)}
         for low, high in ((0.0, 1.0), (0.5, 0.5))
     ]
-    row = robustness._robustness_columns(drawn)
+    row = robustness._columns(drawn)
     assert row["SSIM"].mean == pytest.approx(0.5)
     assert row["SSIM by chance"] == pytest.approx(1.5)
     # Over images, not over draws: the images' means are 0.25 and 0.75.

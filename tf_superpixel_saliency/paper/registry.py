@@ -22,6 +22,7 @@ from tf_superpixel_saliency.paper import (
     road,
     roar,
     robustness,
+    sanity,
     stability,
     theory,
     tradeoff,
@@ -84,8 +85,8 @@ _ALL = (
     ("independence", "§3.3: is noise independent?", theory.run_independence),
     ("definition-2", "the generalisation error", theory.run_generalization),
     ("definition-3", "one training image replaced; Proposition 3", one_image.run),
-    ("sanity", "layers randomised one by one", robustness.run_sanity),
-    ("robustness", "a little noise in the image", robustness.run_robustness),
+    ("sanity", "layers randomised one by one", sanity.run),
+    ("robustness", "a little noise in the image", robustness.run),
     ("cost", "segmentation, gradient and grouping apart", cost.run),
     (
         "beyond-weights",
