@@ -76,11 +76,13 @@ def measure(setting, name, images, methods, rows, which=None, num_seeds=1):
     networks = setting.photo_networks
     maps = setting.maps("photos", images, networks)
     which = which or partitions()
+    curves = any(isinstance(row, Curve) for row in rows)
     store = setting.store(
         f"{name}-fidelity",
         num_samples=setting.num_samples,
         num_steps=setting.num_steps,
-        pixels_per_step=setting.pixels_per_step,
+        # μFidelity has no steps of pixels.
+        pixels_per_step=setting.pixels_per_step if curves else None,
         num_seeds=num_seeds,
         partitions=[partition.name for partition in which],
         variants=[list(map(str, variant)) for variant in rows],
