@@ -1,6 +1,7 @@
 """Bars with their level of chance, curves and trade-offs."""
 
 import numpy as np
+import pytest
 from matplotlib.legend import Legend
 
 from tf_superpixel_saliency import plots
@@ -78,3 +79,19 @@ def test_named_points_have_a_legend_of_their_own():
     assert len(shown) == 4
     shapes = [one.get_paths()[0].vertices.shape for one in shown]
     assert shapes[0] == shapes[2] != shapes[1] == shapes[3]
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_the_legend_of_bars_lies_on_none_of_them(count):
+    values = {
+        f"Method {k}": {f"partition {p}": (0.9, 0.8, 1.0) for p in range(count)}
+        for k in range(8)
+    }
+    figure, axes = plots.study_figure(1, 1, 8, 3.6)
+    ax = plots.plot_measure(values, axes[0, 0])
+    figure.canvas.draw()
+    legend = ax.get_legend().get_window_extent()
+    tops = [bar.get_window_extent().y1 for bar in ax.patches]
+    ends = ax.transData.transform((0, 1.0))[1]
+    assert legend.y0 > max(*tops, ends)
+    assert legend.x1 <= ax.bbox.x1

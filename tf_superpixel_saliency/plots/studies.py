@@ -72,7 +72,18 @@ def plot_measure(
     crowded = {"rotation": 20, "ha": "right"} if len(methods) > 5 else {}
     ax.set_xticks(range(len(methods)), methods, **crowded)
     _finish(ax, "", ylabel, title)
+    _add_legend_above(ax, len(names))
     return ax
+
+
+def _add_legend_above(ax, count):
+    """In lines of four over the tallest bar, which it would lie on otherwise."""
+    columns = min(count, 4)
+    bottom, top = ax.get_ylim()
+    lines = -(-count // columns)
+    ax.set_ylim(bottom, top + (top - bottom) * 0.09 * lines)
+    place = {"loc": "upper left", "ncols": columns, "borderaxespad": 0.1}
+    ax.legend(fontsize=7.5, frameon=False, **place)
 
 
 def _place(names, name, row, width):
