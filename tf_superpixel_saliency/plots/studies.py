@@ -77,10 +77,10 @@ def plot_measure(
 
 
 def _add_legend_above(ax, count):
-    """In lines of four over the tallest bar, which it would lie on otherwise."""
-    columns = min(count, 4)
+    """In lines of up to four over the tallest bar, which it would lie on otherwise."""
+    lines = -(-count // 4)
+    columns = -(-count // lines)
     bottom, top = ax.get_ylim()
-    lines = -(-count // columns)
     ax.set_ylim(bottom, top + (top - bottom) * 0.09 * lines)
     place = {"loc": "upper left", "ncols": columns, "borderaxespad": 0.1}
     ax.legend(fontsize=7.5, frameon=False, **place)
