@@ -29,6 +29,9 @@ def probabilities(model, model_output: str = "auto", preprocess=None) -> Callabl
     def predict(images):
         images = tf.convert_to_tensor(images, tf.float32)
         size = tuple(images.shape[1:])
+        if not images.shape[0]:
+            # On some processors a convolution of no images has the wrong channels.
+            return predict(tf.zeros((1, *size)))[:0]
         if size not in functions:
             functions[size] = tf.function(
                 functools.partial(_in_chunks, scorer),
@@ -47,8 +50,7 @@ def probabilities(model, model_output: str = "auto", preprocess=None) -> Callabl
 
 def _in_chunks(scorer, images, rows):
     """Probabilities of (M, H, W, C), `rows` of them at a time."""
-    # Of no images there is one chunk too, which has none.
-    chunks = tf.maximum(-(-tf.shape(images)[0] // rows), 1)
+    chunks = -(-tf.shape(images)[0] // rows)
     found = tf.TensorArray(tf.float32, chunks, infer_shape=False)
 
     def predicted(chunk, found):
