@@ -84,6 +84,12 @@ def test_partitions_of_one_name_are_several_draws_of_one_control():
     assert len(found["square"]) == 1
 
 
+def test_what_stands_for_partitions_goes_by_their_names():
+    which = parts.with_controls(SLIC(n_segments=4), (parts.RANDOM,), num_seeds=2)
+    numbers = parts.by_name(which, range(4))
+    assert numbers == {"pixel": [0], "super-pixel": [1], "random": [2, 3]}
+
+
 def test_segments_chunk_by_chunk_are_those_of_all_images():
     images = photos(5)
     pixel, own = parts.with_controls(SLIC(n_segments=4), ())

@@ -306,3 +306,29 @@ def test_a_dynamic_partition_is_judged_after_holm(p_value, verdict):
     ((case, figure, _, found),) = claims_of_theory.dynamic([*others, row])
     assert (case, found) == ("photos, SmoothGrad", verdict)
     assert figure == "+0.200 [+0.100, +0.300]"
+
+
+@pytest.mark.parametrize(
+    "order, low, high, p_value, verdict",
+    [
+        ("most relevant first ↓", -0.07, -0.01, 0.01, HOLDS),
+        ("most relevant first ↓", -0.07, -0.01, 0.06, CANNOT_BE_TOLD),
+        ("most relevant first ↓", 0.01, 0.07, 0.01, DOES_NOT_HOLD),
+        ("least relevant first ↑", 0.01, 0.07, 0.01, HOLDS),
+        ("least relevant first ↑", -0.07, -0.01, 0.01, DOES_NOT_HOLD),
+        ("least relevant first ↑", -0.01, 0.07, 0.01, CANNOT_BE_TOLD),
+    ],
+)
+def test_road_has_to_fall_faster_or_slower_by_the_order(
+    order, low, high, p_value, verdict
+):
+    key = "less pixels'"
+    row = {"method": "SmoothGrad", "order": order, key: (low + high) / 2}
+    row |= {f"{key} low": low, f"{key} high": high, "p after Holm": p_value}
+    square = row | {"partition": "square", key: 0.02}
+    others = [square, row | {"partition": "pixel"}]
+    ((case, _, control, found),) = claims_of_fidelity.road(
+        [*others, row | {"partition": "super-pixel"}]
+    )
+    assert (case, found) == (f"SmoothGrad, {order[:-2]}", verdict)
+    assert control.startswith("squares +0.020")

@@ -85,11 +85,17 @@ def with_controls(
     return [Partition(PIXEL, None), own, *controls(layer, names, num_seeds)]
 
 
-def by_name(partitions) -> dict[str, list[Partition]]:
-    """Name → the partitions that share it, in order: several draws of one control."""
+def by_name(partitions, values=None) -> dict[str, list]:
+    """Name → the partitions that share it, in order: several draws of one control.
+
+    Args:
+        partitions: of any names.
+        values: one for each partition, to stand in its place; None for itself.
+    """
+    partitions = list(partitions)
     found: dict = {}
-    for partition in partitions:
-        found.setdefault(partition.name, []).append(partition)
+    for partition, value in zip(partitions, partitions if values is None else values):
+        found.setdefault(partition.name, []).append(value)
     return found
 
 

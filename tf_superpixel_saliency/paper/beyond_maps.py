@@ -10,7 +10,7 @@ from tf_superpixel_saliency.evaluation.maps import MapStore
 from tf_superpixel_saliency.evaluation.methods import gradient_methods
 from tf_superpixel_saliency.evaluation.prediction import probabilities
 from tf_superpixel_saliency.metrics.mu_fidelity import SubsetDrops, subset_drops
-from tf_superpixel_saliency.paper.experiment import MissingData, Setting
+from tf_superpixel_saliency.paper.experiment import SMALL_CHUNK, MissingData, Setting
 from tf_superpixel_saliency.paper.notes import networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift, SquareGrid
 
@@ -158,7 +158,7 @@ def pools(setting: Setting) -> list[Pool]:
 def _photos(setting):
     _, images = setting.photos(NUM_PHOTOS)
     networks = {one.name: one for one in setting.photo_networks}
-    return Pool(setting, "photos", images, networks, photo_layers(), chunk_size=4)
+    return Pool(setting, "photos", images, networks, photo_layers(), 4)
 
 
 def _small(setting):
@@ -167,7 +167,7 @@ def _small(setting):
     names = [n for n in trained.models if not n.startswith("fold")]
     names += [n for n in trained.models if n.startswith("fold")][:NUM_FOLDS]
     networks = {name: setting.network(name, k) for k, name in enumerate(names)}
-    return Pool(setting, "CIFAR-10", images, networks, small_layers(), chunk_size=50)
+    return Pool(setting, "CIFAR-10", images, networks, small_layers(), SMALL_CHUNK)
 
 
 def photo_layers() -> dict:

@@ -12,6 +12,7 @@ from tf_superpixel_saliency.metrics.verdicts import (
 )
 from tf_superpixel_saliency.paper import distance, tradeoff
 from tf_superpixel_saliency.paper.claim_figures import by_sign, with_interval
+from tf_superpixel_saliency.paper.differences import P_VALUE
 
 FIDELITY = (
     "Deletion, dataset mean ↓",
@@ -42,7 +43,7 @@ def fidelity(other):
 def _fidelity_word(row, other):
     sign = -1 if "↓" in row["measure"] else 1
     ends = sorted(sign * row[f"difference{end}"] for end in (" low", " high"))
-    if ends[0] > 0 and row["p after Holm"] < 0.05:
+    if ends[0] > 0 and row[P_VALUE] < 0.05:
         return HOLDS
     if other == "pixel" and ends[0] > -2:
         return NOT_WORSE
@@ -69,9 +70,7 @@ def large_groups(rows):
     judged = []
     for method, (excess, mu) in found.items():
         words = [
-            by_sign(
-                -row["difference high"], -row["difference low"], row["p after Holm"]
-            )
+            by_sign(-row["difference high"], -row["difference low"], row[P_VALUE])
             for row in (excess, mu)
         ]
         # Whichever of the two tells the least of the claim.
@@ -137,8 +136,7 @@ def road(rows):
             and (other["method"], other["order"]) == (row["method"], row["order"])
         )
         control = f"squares {with_interval(square, key)}"
-        # Tables made before there were p-values are judged by the interval alone.
-        word = by_sign(*ends, row.get("p after Holm", 0.0))
+        word = by_sign(*ends, row[P_VALUE])
         judged.append((case, with_interval(row, key), control, word))
     return judged
 

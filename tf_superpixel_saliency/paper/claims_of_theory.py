@@ -12,6 +12,7 @@ from tf_superpixel_saliency.paper.claim_figures import (
     by_sign,
     with_interval,
 )
+from tf_superpixel_saliency.paper.differences import P_VALUE
 from tf_superpixel_saliency.paper.dynamic import LESS_STATIC
 
 RATIO = "ε' / ε"
@@ -37,7 +38,7 @@ def dynamic(rows):
         if row["partition"] != "dynamic":
             continue
         ends = row[f"{LESS_STATIC} low"], row[f"{LESS_STATIC} high"]
-        word = by_sign(*ends, row["p after Holm"])
+        word = by_sign(*ends, row[P_VALUE])
         case = f"{row['data']}, {row['method']}"
         judged.append((case, with_interval(row, LESS_STATIC), 0.0, word))
     return judged

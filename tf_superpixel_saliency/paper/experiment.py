@@ -21,6 +21,9 @@ from tf_superpixel_saliency.paper.cifar10 import LabelledImages, load_images
 from tf_superpixel_saliency.paper.networks import Networks, load_networks
 from tf_superpixel_saliency.paper.notes import PUBLISHED_ACCURACIES
 
+# Images of CIFAR-10's size whose maps are made and kept together.
+SMALL_CHUNK = 50
+
 
 class Photos(NamedTuple):
     """Photos to explain.

@@ -16,14 +16,13 @@ from tf_superpixel_saliency.metrics.generalizability import mege_and_reco
 from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
 from tf_superpixel_saliency.paper.claim_figures import by_sign
 from tf_superpixel_saliency.paper.differences import compare
-from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.experiment import SMALL_CHUNK, Setting
 from tf_superpixel_saliency.paper.notes import count_groups, groups_note, networks_note
 from tf_superpixel_saliency.paper.plan import NUM_FOLDS
 from tf_superpixel_saliency.superpixels import SLIC
 
 IMAGES_A_FOLD = 200
 REGIONS = "regions"
-_CHUNK = 50
 _REGION_METHODS = ("LIME", "ScoreCAM", "XRAI", "GradCAM")
 _KEYS = ("method", "partition", "distance")
 _DISTANCES = {
@@ -36,7 +35,7 @@ def run(setting: Setting) -> None:
     """MeGe and ReCo with the L2 distance, plain and of maps of norm 1."""
     images, labels, folds = _held_out(setting)
     networks = [setting.network(f"fold_{k}", k) for k in range(NUM_FOLDS)]
-    maps = setting.maps("cifar10-folds-in-turn", images, networks, labels, _CHUNK)
+    maps = setting.maps("cifar10-folds-in-turn", images, networks, labels, SMALL_CHUNK)
     predicted = np.stack([maps.predicted(network) for network in networks])
     layer = SLIC(n_segments=100)
     gradient = parts.with_controls(layer)
@@ -50,11 +49,15 @@ def run(setting: Setting) -> None:
         images="folds in turn",
     )
     records: dict = {}
+    # A method's maps and a partition's segments serve many records: kept once made.
+    segments = functools.cache(lambda one: one.segments_of(images, maps.chunks))
+    known = (predicted, maps.targets, folds)
     plan = [(m, gradient) for m in setting.methods()] + [(m, whole) for m in regions]
     for method, partitions in setting.progress(plan, "MeGe"):
+        pixel = functools.cache(functools.partial(_all_maps, maps, networks, method))
         for partition in partitions:
             make = functools.partial(
-                _records, maps, networks, method, partition, predicted, folds
+                _records, method, partition, pixel, segments, known
             )
             drawn = f"{partition.name} {partition.seed}"
             for record in store.records(f"{method.name} {drawn} {len(images)}", make):
@@ -84,15 +87,18 @@ def _held_out(setting):
     return images, setting.data.train_labels[chosen], folds
 
 
-def _records(maps, networks, method, partition, predicted, folds):
+def _all_maps(maps, networks, method):
+    """(N, H, W, C) of each network."""
+    return [maps.all_maps(one, method) for one in networks]
+
+
+def _records(method, partition, pixel, segments, known):
     """A record for each distance, of grouped maps (networks, N, H, W, C)."""
-    segments = partition.segments_of(maps.images, maps.chunks)
-    grouped = np.stack(
-        [grouped_maps(maps.all_maps(one, method), segments) for one in networks]
-    )
+    groups = segments(partition)
+    grouped = np.stack([grouped_maps(one, groups) for one in pixel()])
     made = []
     for name, distance in _DISTANCES.items():
-        found = mege_and_reco(grouped, predicted, maps.targets, folds, distance)
+        found = mege_and_reco(grouped, *known, distance)
         made.append(
             {
                 "method": method.name,

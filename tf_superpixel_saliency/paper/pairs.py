@@ -8,13 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_superpixel_saliency.evaluation.maps import MapStore, Network
-from tf_superpixel_saliency.paper.experiment import MissingData, Setting
+from tf_superpixel_saliency.paper.experiment import SMALL_CHUNK, MissingData, Setting
 from tf_superpixel_saliency.paper.notes import networks_note
 from tf_superpixel_saliency.superpixels import naming
 from tf_superpixel_saliency.superpixels.base import SuperpixelLayer
 
 PHOTOS, CIFAR10 = "photos", "CIFAR-10"
-_CHUNK = 50
 
 
 class Pair(NamedTuple):
@@ -78,7 +77,7 @@ def pairs(setting: Setting, num_photos: int, num_test_images: int) -> Iterator[P
     if setting.networks_path is not None:
         images, _ = setting.test_images(num_test_images)
         two = (setting.network("split_a"), setting.network("split_b", 1))
-        maps = setting.maps("cifar10-split_a", images, two, chunk_size=_CHUNK)
+        maps = setting.maps("cifar10-split_a", images, two, chunk_size=SMALL_CHUNK)
         yield _pair(CIFAR10, maps, two, "SLIC:n_segments=100")
 
 

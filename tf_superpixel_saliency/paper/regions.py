@@ -22,7 +22,7 @@ from tf_superpixel_saliency.explainers.feature_maps import FeatureMaps
 from tf_superpixel_saliency.metrics import intervals
 from tf_superpixel_saliency.paper.agreement_results import excess_over_others
 from tf_superpixel_saliency.paper.differences import MARGIN, compare
-from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.experiment import SMALL_CHUNK, Setting
 from tf_superpixel_saliency.paper.notes import networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
@@ -83,7 +83,7 @@ def run_small(setting: Setting) -> None:
     """CIFAR-10: the first two networks of disjoint data."""
     images, _ = setting.test_images(NUM_TEST_IMAGES)
     pair = [setting.network("split_a"), setting.network("split_b", 1)]
-    maps = setting.maps("cifar10-split_a", images, pair, chunk_size=50)
+    maps = setting.maps("cifar10-split_a", images, pair, chunk_size=SMALL_CHUNK)
     title = "Gradient methods and methods of regions on CIFAR-10: disjoint data"
     layer = SLIC(n_segments=100)
     _run(setting, "figure-2-regions-cifar10", title, maps, pair, layer, True)

@@ -16,7 +16,7 @@ from tf_superpixel_saliency.evaluation.tables import Table
 from tf_superpixel_saliency.metrics.intervals import bootstrap_interval
 from tf_superpixel_saliency.metrics.road import FRACTIONS, road
 from tf_superpixel_saliency.paper.differences import compare
-from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.experiment import SMALL_CHUNK, Setting
 from tf_superpixel_saliency.paper.notes import count_groups, groups_note, networks_note
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
 
@@ -30,7 +30,7 @@ def run_small(setting: Setting) -> None:
     """CIFAR-10's test images."""
     images, labels = setting.test_images(NUM_TEST_IMAGES)
     network = setting.network("split_a")
-    maps = setting.maps("cifar10-split_a", images, [network], chunk_size=50)
+    maps = setting.maps("cifar10-split_a", images, [network], chunk_size=SMALL_CHUNK)
     title = "ROAD on CIFAR-10"
     layer, name = SLIC(n_segments=100), "figure-5-road-cifar10"
     _run(setting, name, title, maps, network, labels, layer)
@@ -82,31 +82,30 @@ def _run(setting, name, title, maps, network, labels, layer):
             )
             part = store.arrays(f"{method.name} {network.name} {span(chunk)}", make)
             found.setdefault(method.name, []).append(part["values"])
-    names = [partition.name for partition in which]
     found = {
-        key: _of_one_name(np.concatenate(value, 2), names)
-        for key, value in found.items()
+        method: _over_draws(np.concatenate(values, 2), which)
+        for method, values in found.items()
     }
     made_of = (
         f"{networks_note([network])} {groups_note(count_groups(which, maps.images))}"
     )
     notes = (_note(len(labels)), _TOO, made_of)
-    _write(setting, name, title, found, list(dict.fromkeys(names)), notes)
+    _write(setting, name, title, found, list(parts.by_name(which)), notes)
 
 
-def _of_one_name(values, names):
-    """Means over the partitions that share a name: (unique names, …)."""
-    names = np.array(names)
-    return np.stack([values[names == name].mean(0) for name in dict.fromkeys(names)])
+def _over_draws(values, which):
+    """(partitions, …) → (names, …): means over the draws of random groups."""
+    numbers = parts.by_name(which, range(len(which)))
+    return np.stack([values[drawn].mean(axis=0) for drawn in numbers.values()])
 
 
 def _chunk_curves(maps, network, method, chunk, labels, which, predict):
     """(partitions, orders, n, 2, F): correct, then the class's probability."""
     images = maps.images[chunk]
     pixel = maps.maps(network, method, chunk)
-    values, names = [], [partition.name for partition in which]
+    values, draws = [], parts.by_name(which)
     for partition in which:
-        num_seeds = NUM_SEEDS // names.count(partition.name)
+        num_seeds = NUM_SEEDS // len(draws[partition.name])
         grouped = grouped_maps(pixel, partition.segments(images))
         curves = [
             road(

@@ -10,7 +10,7 @@ from tf_superpixel_saliency.evaluation.agreement import (
     agreement,
 )
 from tf_superpixel_saliency.paper.agreement_results import SAME_NOISE, write_agreement
-from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.experiment import SMALL_CHUNK, Setting
 from tf_superpixel_saliency.paper.notes import groups_note, networks_note
 from tf_superpixel_saliency.paper.plan import pair_networks
 from tf_superpixel_saliency.superpixels import SLIC, Quickshift
@@ -83,7 +83,7 @@ def run_small(setting: Setting) -> None:
             found = []
             for a, b in pairs:
                 pair = (networks[a], networks[b])
-                maps = setting.maps(f"cifar10-{a}", images, pair, chunk_size=50)
+                maps = setting.maps(f"cifar10-{a}", images, pair, None, SMALL_CHUNK)
                 name, which = "figure-2-cifar10", small_partitions()
                 found += _compare(setting, name, maps, [pair], which, same_noise)
             if found:

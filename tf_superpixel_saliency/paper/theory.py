@@ -17,13 +17,12 @@ from tf_superpixel_saliency.metrics.theory import (
     interpretation_loss,
     interpretation_loss_gap,
 )
-from tf_superpixel_saliency.paper.experiment import Setting
+from tf_superpixel_saliency.paper.experiment import SMALL_CHUNK, Setting
 from tf_superpixel_saliency.paper.notes import count_groups, groups_note, networks_note
 from tf_superpixel_saliency.paper.pairs import pairs
 from tf_superpixel_saliency.superpixels import SLIC
 
 NUM_PHOTOS, NUM_TEST_IMAGES, NUM_LOSS_IMAGES = 48, 300, 500
-_CHUNK = 50
 _CONTROLS = (parts.SQUARE, parts.RANDOM)
 
 
@@ -135,7 +134,7 @@ def run_generalization(setting: Setting) -> None:
             network = setting.network(name, number)
             others = [setting.network(other) for other in references]
             key = f"definition-2-{name}-{kind}"
-            maps = setting.maps(key, shown, [network, *others], chunk_size=_CHUNK)
+            maps = setting.maps(key, shown, [network, *others], chunk_size=SMALL_CHUNK)
             a = maps.all_maps(network, method)
             b = [maps.all_maps(other, method) for other in others]
             for partition, drawn in parts.by_name(partitions).items():
