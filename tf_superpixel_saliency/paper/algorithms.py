@@ -60,12 +60,16 @@ def run(setting: Setting) -> None:
 
 
 def sized_algorithms():
-    """Settings found by trial on photos at 224×224, by the groups aimed at."""
+    """Settings found by trial on 48 photos at 224×224, by the groups aimed at.
+
+    By the numbers of groups alone. CompactWatershed's markers stand on a grid of whole
+    pixels, so that it has 400, 1369, 3136 or 5625 groups and nothing between.
+    """
     return {
         400: {
-            "Quickshift": Quickshift(kernel_size=3, max_dist=4),
-            "SLIC": SLIC(n_segments=430),
-            "Felzenszwalb": Felzenszwalb(scale=30, sigma=0.5, min_size=40),
+            "Quickshift": Quickshift(kernel_size=2, max_dist=4),
+            "SLIC": SLIC(n_segments=520),
+            "Felzenszwalb": Felzenszwalb(scale=22, sigma=0.5, min_size=27),
             "CompactWatershed": CompactWatershed(markers=400, compactness=0.001),
         },
         1200: {
@@ -77,13 +81,13 @@ def sized_algorithms():
         2500: {
             "Quickshift": Quickshift(max_dist=2),
             "SLIC": SLIC(n_segments=2600),
-            "Felzenszwalb": Felzenszwalb(scale=4, sigma=0.5, min_size=5),
+            "Felzenszwalb": Felzenszwalb(scale=5, sigma=0.5, min_size=6),
             "CompactWatershed": CompactWatershed(markers=2500, compactness=0.001),
         },
         5000: {
             "Quickshift": Quickshift(max_dist=1.5),
             "SLIC": SLIC(n_segments=5200),
-            "Felzenszwalb": Felzenszwalb(scale=2, sigma=0.4, min_size=3),
+            "Felzenszwalb": Felzenszwalb(scale=3, sigma=0.4, min_size=4),
             "CompactWatershed": CompactWatershed(markers=5000, compactness=0.001),
         },
     }
