@@ -14,6 +14,7 @@ from tf_superpixel_saliency.paper import (
     claims_of_stability,
     claims_of_theory,
 )
+from tf_superpixel_saliency.paper.road import BY_RANK
 
 
 def row(partition, error, low, high):
@@ -326,9 +327,28 @@ def test_road_has_to_fall_faster_or_slower_by_the_order(
     row = {"method": "SmoothGrad", "order": order, key: (low + high) / 2}
     row |= {f"{key} low": low, f"{key} high": high, "p after Holm": p_value}
     square = row | {"partition": "square", key: 0.02}
-    others = [square, row | {"partition": "pixel"}]
-    ((case, _, control, found),) = claims_of_fidelity.road(
-        [*others, row | {"partition": "super-pixel"}]
-    )
+    rows = [square, row | {"partition": "pixel"}, row | {"partition": "super-pixel"}]
+    by_rank = [one | {"order": BY_RANK} for one in rows]
+    ((case, _, control, found),) = claims_of_fidelity.road([*rows, *by_rank])
     assert (case, found) == (f"SmoothGrad, {order[:-2]}", verdict)
     assert control.startswith("squares +0.020")
+
+
+@pytest.mark.parametrize(
+    "low, high, p_value, verdict",
+    [
+        (0.01, 0.07, 0.01, HOLDS),
+        (-0.07, -0.01, 0.01, DOES_NOT_HOLD),
+        (0.01, 0.07, 0.06, CANNOT_BE_TOLD),
+    ],
+)
+def test_road_by_rank_is_a_wider_gap_between_the_orders(low, high, p_value, verdict):
+    key = "less pixels'"
+    row = {"method": "SmoothGrad", "order": BY_RANK, key: (low + high) / 2}
+    row |= {f"{key} low": low, f"{key} high": high, "p after Holm": p_value}
+    rows = [row | {"partition": name} for name in ("pixel", "super-pixel", "square")]
+    other = [one | {"order": "most relevant first ↓"} for one in rows]
+    ((_, _, _, found),) = claims_of_fidelity.road_by_rank([*other, *rows])
+    assert found == verdict
+    with pytest.raises(KeyError, match="least less most"):
+        claims_of_fidelity.road_by_rank(other)

@@ -13,6 +13,7 @@ from tf_superpixel_saliency.metrics.verdicts import (
 from tf_superpixel_saliency.paper import distance, tradeoff
 from tf_superpixel_saliency.paper.claim_figures import by_sign, with_interval
 from tf_superpixel_saliency.paper.differences import P_VALUE
+from tf_superpixel_saliency.paper.road import BY_RANK
 
 FIDELITY = (
     "Deletion, dataset mean ↓",
@@ -121,6 +122,18 @@ def moved(rows):
 
 def road(rows):
     """Faster for the most relevant first, and slower for the least relevant first."""
+    return _road([row for row in rows if row["order"] != BY_RANK])
+
+
+def road_by_rank(rows):
+    """What of it the ranking does: a wider gap between the two orders."""
+    found = [row for row in rows if row["order"] == BY_RANK]
+    if not found:
+        raise KeyError(BY_RANK)
+    return _road(found)
+
+
+def _road(rows):
     key, judged = "less pixels'", []
     for row in rows:
         if row["partition"] != "super-pixel":
