@@ -27,8 +27,7 @@ def test_harm_done_in_both_orders_alike_goes_out():
 
 
 def test_photos_are_labelled_by_their_names():
-    np.testing.assert_array_equal(
-        photo_labels(["7_cat.jpg", "281_tabby.jpg"]), [7, 281]
-    )
-    with pytest.raises(ValueError, match="281_tabby.jpg.*'cat_7.jpg'"):
+    found = photo_labels(["7_cat.jpg", "281_tabby.jpg"])
+    np.testing.assert_array_equal(found, [7, 281])
+    with pytest.raises(ValueError, match=r"281_tabby\.jpg.*'cat_7\.jpg'"):
         photo_labels(["7_cat.jpg", "cat_7.jpg"])
