@@ -15,7 +15,8 @@ how faithful the maps are to the model and, with a second model of the same task
   evaluation.md, .csv, .json   methods × partitions: agreement, chance, excess, fidelity
   recommendation.json          a partition for each method, chosen on half of the photos
                                and reported on the other half
-  tradeoff.png, maps.png       curves and pictures
+  curves.png, tradeoff.png     curves of Deletion and Insertion; stability and fidelity
+  maps.png                     maps of some photos
 Finished parts are kept in DIR/parts: a run that was killed goes on from there.
 """
 
