@@ -64,6 +64,24 @@ def test_curves_and_their_bands():
     assert sizes[1] > sizes[0]
 
 
+def test_no_two_of_many_curves_look_alike():
+    # As many as `evaluate` draws unless told otherwise, and more.
+    curves = {f"partition {k}": ([0, 1], [k, k]) for k in range(11)}
+    lines = plots.plot_curves(curves).lines[:11]
+    looks = {(line.get_color(), line.get_marker()) for line in lines}
+    assert len(looks) == 11
+    # Where a colour comes again the line is another one too.
+    assert [line.get_linestyle() for line in lines] == ["-"] * 8 + ["--"] * 3
+
+
+def test_no_two_of_many_points_have_one_marker():
+    points = {"SmoothGrad": (np.arange(11), np.arange(11), np.ones(11))}
+    ax = plots.plot_tradeoff(points, labels=[f"partition {k}" for k in range(11)])
+    drawn = [one for one in ax.collections if len(one.get_offsets())]
+    shapes = {one.get_paths()[0].vertices.round(6).tobytes() for one in drawn}
+    assert len(drawn) == len(shapes) == 11
+
+
 def test_named_points_have_a_legend_of_their_own():
     _, axes = plots.study_figure(1, 1)
     points = {"SG": ([1, 2], [3, 4], [1, 64]), "SmoothGrad": ([2, 3], [1, 2], [1, 64])}

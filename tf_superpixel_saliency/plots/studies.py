@@ -20,7 +20,9 @@ COLORS = (
     "#F0E442",
     "#666666",
 )
-MARKERS = "osD^vP*X"
+# More than there are colours, so that a colour that comes again has another marker.
+MARKERS = "osD^vP*X<>h"
+_LINES = ("-", "--", ":")
 
 
 def plot_measure(
@@ -111,6 +113,7 @@ def plot_curves(
         style = {
             "color": COLORS[number % len(COLORS)],
             "marker": MARKERS[number % len(MARKERS)],
+            "linestyle": _LINES[number // len(COLORS) % len(_LINES)],
             # On a curve of hundreds of points they would run into a band.
             "markevery": -(-len(curve[0]) // 20),
         }
