@@ -81,6 +81,8 @@ def test_what_a_training_leaves(tiny, tmp_path):
     assert entry["test_accuracy"] == 1.0  # dark and bright images
     loaded = keras.saving.load_model(tmp_path / "split_a.keras")
     assert getattr(loaded, "optimizer", None) is None
+    # Of Keras' own layers alone: it loads without this package.
+    assert {type(x).__module__.split(".")[0] for x in loaded.layers} == {"keras"}
 
 
 def test_a_finished_network_is_not_trained_again(tiny, tmp_path, monkeypatch):

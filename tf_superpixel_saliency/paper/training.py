@@ -16,6 +16,10 @@ from tf_superpixel_saliency.evaluation.storage import whole_file
 from tf_superpixel_saliency.ops import checks
 from tf_superpixel_saliency.paper import files
 from tf_superpixel_saliency.paper.augmentation import epoch_batches
+from tf_superpixel_saliency.paper.batch_norm import (
+    with_fused_norms,
+    with_plain_norms,
+)
 from tf_superpixel_saliency.paper.cifar10 import LabelledImages
 from tf_superpixel_saliency.paper.plan import NetworkPlan, plan_networks
 from tf_superpixel_saliency.paper.resnet import build_resnet18
@@ -211,9 +215,9 @@ def _at_start(models, data, plan, width, epochs, batch_size):
     steps = epochs * -(-len(plan.indices) // batch_size)
     kind = (data.train_images.shape[1:], len(data.classes), width, steps)
     if kind not in models:
-        _compile(new, steps)
-        models[kind] = new
-        return new
+        models[kind] = with_fused_norms(new)
+        _compile(models[kind], steps)
+        return models[kind]
     model = models[kind]
     model.set_weights(new.get_weights())
     for variable in model.optimizer.variables:  # momenta and the number of steps
@@ -284,10 +288,8 @@ def _versions():
 
 def _write_results(folder, name, model, plan, entry):
     """The model, then the indices, then the line that says both are there."""
-    # Without the optimizer, which Keras would save with a compiled model.
-    bare = keras.Model(model.inputs, model.outputs, name=model.name)
     with whole_file(folder / f"{name}.keras") as partial:
-        bare.save(partial)
+        with_plain_norms(model).save(partial)
     with whole_file(folder / f"{name}.indices.npy") as partial:
         np.save(partial, np.asarray(plan.indices, np.int64))
     files.append_line(folder / LOG, entry)
