@@ -56,3 +56,33 @@ def compiled(function):
         return with_xla(*args, **kwargs)
 
     return call
+
+
+def graph_of_each_setting(function):
+    """A graph for eager callers, one `tf.function` for each value of the keywords.
+
+    One for all of them would be right as well, but TensorFlow takes functions that
+    are traced often for a mistake, and warns whoever compares several settings.
+
+    Args:
+        function: takes tensors by position, and hashable Python values by keyword.
+
+    Returns:
+        A function that takes the same, for calls outside of graphs. The graphs of the
+        last 64 settings are kept, those of `portable_graph` apart.
+    """
+
+    @functools.lru_cache(maxsize=64)
+    def graph(portable, settings):
+        del portable  # Only keeps the two kinds of graph apart.
+        return tf.function(
+            functools.partial(function, **dict(settings)),
+            autograph=False,
+            reduce_retracing=True,
+        )
+
+    @functools.wraps(function)
+    def call(*tensors, **settings):
+        return graph(is_portable(), tuple(sorted(settings.items())))(*tensors)
+
+    return call

@@ -6,7 +6,7 @@ number of them: super-pixels then have even edges, and there is no white to spar
 
 from __future__ import annotations
 
-import textwrap
+import re
 
 import numpy as np
 
@@ -15,6 +15,8 @@ PANEL = 448  # screen pixels of a panel's longer side, some 2.8 inches
 _ALONE = 672  # the same for a picture that has a figure to itself
 TITLE_SIZE, LABEL_SIZE = 10.0, 8.0  # points
 _MARGIN = 12
+# Between which letters a line may break, the best ones first.
+_BREAKS = (r"(?<=\s)", r"(?<=[-:;,(/])", r"(?<=[_=])", r"(?<=.)(?=.)")
 
 
 def new_figure():
@@ -107,10 +109,28 @@ def write(figure, left: float, top: float, text: str, size: float, **style):
 
 
 def wrap(text: str, width: float, size: float) -> str:
-    """Lines that fit in a width in screen pixels."""
+    """Lines that fit in a width in screen pixels.
+
+    They break at spaces; a word without any, as `SLIC:n_segments=1500`, after its
+    punctuation, and inside a name only where nothing else helps.
+    """
     # Letters of the default font are 0.6 em wide on average, if bold.
-    letters = int(width / DPI * 72 / (0.6 * size))
-    return "\n".join(textwrap.wrap(text, max(8, letters))) if text else ""
+    letters = max(8, int(width / DPI * 72 / (0.6 * size)))
+    lines = [""]
+    for piece in _pieces(" ".join(text.split()), letters):
+        if len((lines[-1] + piece).rstrip()) > letters:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _pieces(text, letters, breaks=_BREAKS):
+    """What a text may be broken into, each of at most so many letters."""
+    for piece in re.split(breaks[0], text):
+        if len(piece.rstrip()) <= letters:
+            yield piece
+        else:
+            yield from _pieces(piece, letters, breaks[1:])
 
 
 def text_height(lines: int, size: float) -> int:

@@ -71,11 +71,8 @@ def segment_batch(images, *mask_and_seeds, settings):
     )
 
 
-@functools.partial(tf.function, autograph=False, reduce_retracing=True)
-def segment_batch_in_graph(images, *mask_and_seeds, settings, portable):
-    """`segment_batch` for eager callers: a graph runs images side by side."""
-    del portable  # Only keeps the two kinds of graph apart.
-    return segment_batch(images, *mask_and_seeds, settings=settings)
+# For eager callers: a graph runs images side by side.
+segment_batch_in_graph = compilation.graph_of_each_setting(segment_batch)
 
 
 @compilation.compiled

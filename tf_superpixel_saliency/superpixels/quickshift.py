@@ -121,9 +121,7 @@ class Quickshift(SuperpixelLayer):
         noise = self._noise(images)
         if tf.executing_eagerly():
             # A graph runs the images side by side; eager execution would not.
-            return _segment_batch_in_graph(
-                images, noise, portable=compilation.is_portable(), **settings
-            )
+            return _segment_batch_in_graph(images, noise, **settings)
         return _segment_batch(images, noise, **settings)
 
     def _converts(self, channels):
@@ -202,10 +200,7 @@ def _segment_batch(images, noise, **settings):
     return tf.cond(tf.equal(tf.shape(images)[0], 1), single, several)
 
 
-@functools.partial(tf.function, autograph=False, reduce_retracing=True)
-def _segment_batch_in_graph(images, noise, portable, **settings):
-    del portable  # Only keeps the two kinds of graph apart.
-    return _segment_batch(images, noise, **settings)
+_segment_batch_in_graph = compilation.graph_of_each_setting(_segment_batch)
 
 
 class _Band(typing.NamedTuple):

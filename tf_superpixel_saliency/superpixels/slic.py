@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_superpixel_saliency.ops import compilation
 from tf_superpixel_saliency.superpixels import _slic_grid, _slic_image
 from tf_superpixel_saliency.superpixels.arguments import finite_number, whole_number
 from tf_superpixel_saliency.superpixels.base import SuperpixelLayer
@@ -136,7 +135,7 @@ class SLIC(SuperpixelLayer):
         )
         if tf.executing_eagerly():
             return _slic_image.segment_batch_in_graph(
-                images, *arrays, settings=settings, portable=compilation.is_portable()
+                images, *arrays, settings=settings
             )
         return _slic_image.segment_batch(images, *arrays, settings=settings)
 
