@@ -65,6 +65,11 @@ def test_a_claim_holds_only_after_holm():
     assert metrics.verdict(above, p_value=0.04, significance=0.01) == (
         verdicts.DOES_NOT_HOLD
     )
+    below = interval(-0.03, -0.01)  # nor does it fail before
+    assert metrics.verdict(below, 0.02, p_value=0.04) == verdicts.DOES_NOT_HOLD
+    assert metrics.verdict(below, 0.02, p_value=0.06) == verdicts.CANNOT_BE_TOLD
+    assert metrics.verdict(below, 0.04, p_value=0.06) == verdicts.NOT_WORSE
+    assert metrics.verdict(below, p_value=0.06) == verdicts.DOES_NOT_HOLD
     assert metrics.verdict(above, p_value=np.nan) == verdicts.CANNOT_BE_TOLD
     difference = metrics.Difference(0.02, 0.01, 0.03, 10, 0, 0.2)
     assert metrics.verdict(difference) == verdicts.DOES_NOT_HOLD  # its own p-value

@@ -68,6 +68,33 @@ def test_roar_holds_where_accuracy_falls_below_the_pixels(low, high, verdict):
     assert figure.endswith(f"[{low:+.3f}, {high:+.3f}]")
 
 
+@pytest.mark.parametrize(
+    "measure, low, high, p_value, versus_pixels, versus_squares",
+    [
+        ("Insertion, blur ↑", 0.5, 1.5, 0.01, HOLDS, HOLDS),
+        ("Insertion, blur ↑", 0.5, 1.5, 0.2, NOT_WORSE, CANNOT_BE_TOLD),
+        ("Insertion, blur ↑", -1.5, 0.5, 0.2, NOT_WORSE, CANNOT_BE_TOLD),
+        ("Insertion, blur ↑", -2.5, 0.5, 0.2, CANNOT_BE_TOLD, CANNOT_BE_TOLD),
+        ("Insertion, blur ↑", -2.5, -0.5, 0.01, DOES_NOT_HOLD, DOES_NOT_HOLD),
+        ("Insertion, blur ↑", -2.5, -0.5, 0.2, CANNOT_BE_TOLD, CANNOT_BE_TOLD),
+        # Two points are the margin here too: less is better.
+        ("Deletion, dataset mean ↓", -1.5, -0.5, 0.01, HOLDS, HOLDS),
+        ("Deletion, dataset mean ↓", 0.5, 2.5, 0.01, DOES_NOT_HOLD, DOES_NOT_HOLD),
+    ],
+)
+def test_fidelity_is_not_worse_within_two_points_of_pixels(
+    measure, low, high, p_value, versus_pixels, versus_squares
+):
+    row = {"measure": measure, "method": "SmoothGrad", "difference": (low + high) / 2}
+    row |= {"difference low": low, "difference high": high, "p after Holm": p_value}
+    rows = [row | {"super-pixel less": other} for other in ("pixel", "square")]
+    rows.append(row | {"super-pixel less": "pixel", "measure": "another"})
+    for other, word in (("pixel", versus_pixels), ("square", versus_squares)):
+        ((case, figure, _, found),) = claims_of_fidelity.fidelity(other)(rows)
+        assert (case, found) == (f"{measure}, SmoothGrad", word)
+        assert figure.endswith(f"[{low:+.1f}, {high:+.1f}] points")
+
+
 def mege_row(partition, low, high):
     names = {"method": "SmoothGrad", "distance": "L2", "partition": partition}
     return names | {"MeGe": (low + high) / 2, "MeGe low": low, "MeGe high": high}

@@ -95,7 +95,8 @@ def verdict(
       beforehand: 0.02 is two points;
     - "does not hold": neither;
     - "cannot be told": there is no interval, for want of values; or, where there is a
-      margin, the interval is too wide: it reaches from −margin to above 0.
+      margin, too little is known: the interval reaches from −margin to above 0, or
+      lies below 0 with a p-value that is not below `significance`.
 
     Args:
         interval: of an excess, or of a difference between two methods.
@@ -119,11 +120,12 @@ def verdict(
         p_value = getattr(interval, "p_value", None)
     if np.isnan(low) or (p_value is not None and np.isnan(p_value)):
         return CANNOT_BE_TOLD
-    if low > 0 and (p_value is None or p_value < significance):
+    significant = p_value is None or p_value < significance
+    if low > 0 and significant:
         return HOLDS
     if margin is None:
         return DOES_NOT_HOLD
     if low > -margin:
         return NOT_WORSE
     high = interval.high if higher_is_better else -interval.low
-    return CANNOT_BE_TOLD if high > 0 else DOES_NOT_HOLD
+    return DOES_NOT_HOLD if high <= 0 and significant else CANNOT_BE_TOLD

@@ -44,12 +44,10 @@ def fidelity(other):
 def _fidelity_word(row, other):
     sign = -1 if "↓" in row["measure"] else 1
     ends = sorted(sign * row[f"difference{end}"] for end in (" low", " high"))
-    if ends[0] > 0 and row[P_VALUE] < 0.05:
-        return HOLDS
-    if other == "pixel" and ends[0] > -2:
+    word = by_sign(*ends, row[P_VALUE])
+    if word != HOLDS and other == "pixel" and ends[0] > -2:
         return NOT_WORSE
-    # An interval that holds 0 and more than the margin has too few images to tell.
-    return DOES_NOT_HOLD if ends[1] <= 0 else CANNOT_BE_TOLD
+    return word
 
 
 def small_groups(rows):
