@@ -1,8 +1,8 @@
 """Batch normalisation that trains faster, by TensorFlow's fused operation.
 
 Keras 3 computes the statistics and the normalisation of a training step in some ten
-operations, each of which reads the whole activation. Narrow networks, whose convolutions
-are cheap, lose much of a step's time to that on a processor.
+operations, each of which reads the whole activation. Narrow networks, whose
+convolutions are cheap, lose much of a step's time to that on a processor.
 """
 
 from __future__ import annotations
