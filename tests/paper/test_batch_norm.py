@@ -17,10 +17,10 @@ RANDOM = np.random.default_rng(3)
 SETTINGS = {"momentum": 0.8, "epsilon": 1e-5}
 
 
-def pair():
+def pair(dtype="float32"):
     """Keras' layer and ours, with the same weights, none of them trivial."""
     layers = [
-        kind(**SETTINGS)
+        kind(**SETTINGS, dtype=dtype)
         for kind in (keras.layers.BatchNormalization, FusedBatchNormalization)
     ]
     weights = [RANDOM.uniform(0.5, 2, 5) for _ in range(4)]
@@ -32,9 +32,10 @@ def pair():
 
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("in_graph", [False, True])
-def test_a_training_step_is_that_of_keras(batch, in_graph):
-    images = RANDOM.normal(2, 3, (batch, 6, 7, 5)).astype("float32")
-    upstream = RANDOM.normal(size=images.shape).astype("float32")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_training_step_is_that_of_keras(batch, in_graph, dtype):
+    images = RANDOM.normal(2, 3, (batch, 6, 7, 5)).astype(dtype)
+    upstream = RANDOM.normal(size=images.shape).astype(dtype)
 
     def step(layer, images):
         with tf.GradientTape() as tape:
@@ -44,7 +45,7 @@ def test_a_training_step_is_that_of_keras(batch, in_graph):
         return output, *tape.gradient(output, sources, upstream)
 
     found = []
-    for layer in pair():
+    for layer in pair(dtype):
         run = tf.function(step) if in_graph else step
         results = run(layer, tf.constant(images))
         found.append([*results, *layer.get_weights()])

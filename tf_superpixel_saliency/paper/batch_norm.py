@@ -20,7 +20,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        if not training or not self.trainable:
+        # Where nothing is trained, and in float64, which the operation doesn't take.
+        if not training or not self.trainable or inputs.dtype == tf.float64:
             return super().call(inputs, training=training, mask=mask)
         nothing = tf.zeros([0])
         result = tf.raw_ops.FusedBatchNormV3(
