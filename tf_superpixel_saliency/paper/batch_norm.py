@@ -10,6 +10,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from tf_superpixel_saliency.metrics.model_layers import is_batch_norm
+
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer, with `tf.raw_ops.FusedBatchNormV3` in training steps.
@@ -55,8 +57,8 @@ def with_plain_norms(model: keras.Model) -> keras.Model:
 
 def _with_norms(model, kind):
     def clone(layer):
-        is_norm = isinstance(layer, keras.layers.BatchNormalization)
-        return (kind if is_norm else type(layer)).from_config(layer.get_config())
+        made = kind if is_batch_norm(layer) else type(layer)
+        return made.from_config(layer.get_config())
 
     # Without the optimizer, which Keras would clone, and save, with a compiled model.
     bare = keras.Model(model.inputs, model.outputs, name=model.name)

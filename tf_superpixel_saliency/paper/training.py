@@ -16,10 +16,7 @@ from tf_superpixel_saliency.evaluation.storage import whole_file
 from tf_superpixel_saliency.ops import checks
 from tf_superpixel_saliency.paper import files
 from tf_superpixel_saliency.paper.augmentation import epoch_batches
-from tf_superpixel_saliency.paper.batch_norm import (
-    with_fused_norms,
-    with_plain_norms,
-)
+from tf_superpixel_saliency.paper.batch_norm import with_fused_norms, with_plain_norms
 from tf_superpixel_saliency.paper.cifar10 import LabelledImages
 from tf_superpixel_saliency.paper.plan import NetworkPlan, plan_networks
 from tf_superpixel_saliency.paper.resnet import build_resnet18
